@@ -1,0 +1,1 @@
+"""The Beam jobs: wiring, input and output, runner options. No rule about text or code lives here."""

@@ -1,0 +1,32 @@
+"""Names of content and of occurrences: what makes two pairs the same, and two rows.
+
+Both ids are 32 hexadecimal digits of xxh3-128 over parts that are each prefixed by their length, so that no two
+different lists of parts give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import xxhash
+
+
+def length_prefixed(*parts: bytes) -> bytes:
+    """The parts one after the other, each after its length as 8 little-endian bytes."""
+    return b"".join(len(part).to_bytes(8, "little") + part for part in parts)
+
+
+def pair_id(kind: str, anchor: str, positive: str) -> str:
+    """The id of this content: kind, anchor and positive, whatever their source."""
+    return xxhash.xxh3_128_hexdigest(length_prefixed(kind.encode(), anchor.encode(), positive.encode()))
+
+
+def row_id(content: str, place: Sequence[str | int]) -> str:
+    """The id of this occurrence: its pair id and where it stood.
+
+    `place` for web pages: last path part of the file, record offset, ordinal; for code: repository, path, start and
+    end byte; for tables: last path part of the file, row number. Never a local folder or a time, so that the
+    same input elsewhere gives the same ids. Integers and strings of the same digits differ.
+    """
+    parts = [(b"i" if isinstance(part, int) else b"s") + str(part).encode() for part in place]
+    return xxhash.xxh3_128_hexdigest(length_prefixed(content.encode(), *parts))

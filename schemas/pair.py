@@ -1,0 +1,218 @@
+"""What a pair is: the record in Python, and the one Arrow schema of every file of pairs.
+
+A column that a kind does not have is null, never missing. `docs/pair-set.md` explains every field to users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+
+import pyarrow as pa
+
+from schemas.ids import pair_id as make_pair_id
+from schemas.ids import row_id as make_row_id
+from schemas.side_hash import anchor_is_code, positive_is_code, side_hash
+
+NEIGHBOR_TEXT = "neighbor_text"
+DOCSTRING_CODE = "docstring_code"
+KINDS = (NEIGHBOR_TEXT, DOCSTRING_CODE)
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a pair stood: enough to read its bytes again."""
+
+    uri: str | None = None
+    """The input file, as it was given."""
+    offset: int | None = None
+    """Byte offset of the WARC record in that file (of the compressed member where it is compressed)."""
+    url: str | None = None
+    repo: str | None = None
+    revision: str | None = None
+    path: str | None = None
+    start_byte: int | None = None
+    end_byte: int | None = None
+    start_line: int | None = None
+    """One-based, of the declaration."""
+    end_line: int | None = None
+    symbol: str | None = None
+    ordinal: int | None = None
+    """Zero-based place of the anchor passage in its page."""
+    license: str | None = None
+    """SPDX identifier."""
+    date: str | None = None
+    """ISO 8601, UTC: when the page was captured or the revision made."""
+    docstring_raw: str | None = None
+    comment_rule: str | None = None
+    """By which rule a comment was taken for the function's documentation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """Measures of a pair's two sides. Lengths are in Unicode code points and in white-space-separated words."""
+
+    anchor_chars: int
+    anchor_words: int
+    positive_chars: int
+    positive_words: int
+    language_score: float | None = None
+    docstring_language: str | None = None
+    quality: tuple[tuple[str, float], ...] = ()
+    """(name, value) of the quality signals that the miner measured; names are listed in the documentation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One row of a pair set. Made by `make_pair`, which fills in ids, hashes and lengths."""
+
+    row_id: str
+    pair_id: str
+    kind: str
+    source: str
+    language: str
+    anchor: str
+    positive: str
+    negatives: tuple[str, ...]
+    anchor_hash: int
+    positive_hash: int
+    negative_hashes: tuple[int, ...]
+    cluster: int | None
+    group: str
+    signals: Signals
+    provenance: Provenance
+
+
+_NAMES = pa.dictionary(pa.int32(), pa.string())
+
+SIGNALS_TYPE = pa.struct(
+    [
+        pa.field("anchor_chars", pa.int32()),
+        pa.field("anchor_words", pa.int32()),
+        pa.field("positive_chars", pa.int32()),
+        pa.field("positive_words", pa.int32()),
+        pa.field("language_score", pa.float32()),
+        pa.field("docstring_language", pa.string()),
+        pa.field("quality", pa.list_(pa.struct([("name", pa.string()), ("value", pa.float32())]))),
+    ]
+)
+
+PROVENANCE_TYPE = pa.struct(
+    [
+        pa.field("uri", pa.string()),
+        pa.field("offset", pa.int64()),
+        pa.field("url", pa.string()),
+        pa.field("repo", pa.string()),
+        pa.field("revision", pa.string()),
+        pa.field("path", pa.string()),
+        pa.field("start_byte", pa.int64()),
+        pa.field("end_byte", pa.int64()),
+        pa.field("start_line", pa.int32()),
+        pa.field("end_line", pa.int32()),
+        pa.field("symbol", pa.string()),
+        pa.field("ordinal", pa.int32()),
+        pa.field("license", pa.string()),
+        pa.field("date", pa.string()),
+        pa.field("docstring_raw", pa.string()),
+        pa.field("comment_rule", pa.string()),
+    ]
+)
+
+SCHEMA = pa.schema(
+    [
+        pa.field("row_id", pa.string(), nullable=False),
+        pa.field("pair_id", pa.string(), nullable=False),
+        pa.field("kind", _NAMES, nullable=False),
+        pa.field("source", _NAMES, nullable=False),
+        pa.field("language", _NAMES),
+        pa.field("anchor", pa.string(), nullable=False),
+        pa.field("positive", pa.string(), nullable=False),
+        pa.field("negatives", pa.list_(pa.string()), nullable=False),
+        pa.field("anchor_hash", pa.int64(), nullable=False),
+        pa.field("positive_hash", pa.int64(), nullable=False),
+        pa.field("negative_hashes", pa.list_(pa.int64()), nullable=False),
+        pa.field("cluster", pa.int64()),
+        pa.field("group", pa.string(), nullable=False),
+        pa.field("signals", SIGNALS_TYPE),
+        pa.field("provenance", PROVENANCE_TYPE),
+    ]
+)
+
+
+def make_signals(anchor: str, positive: str, **measured: object) -> Signals:
+    """The signals of a pair: the lengths of both sides and whatever else was `measured` (fields of `Signals`)."""
+    return Signals(
+        anchor_chars=len(anchor),
+        anchor_words=len(anchor.split()),
+        positive_chars=len(positive),
+        positive_words=len(positive.split()),
+        **measured,  # type: ignore[arg-type]
+    )
+
+
+def make_pair(
+    *,
+    kind: str,
+    language: str,
+    anchor: str,
+    positive: str,
+    place: Sequence[str | int],
+    group: str | None,
+    provenance: Provenance,
+    signals: Signals | None = None,
+    source: str | None = None,
+    negatives: Sequence[str] = (),
+) -> Pair:
+    """A whole row from what a miner knows.
+
+    `place` is where this occurrence stood (see `schemas.ids.row_id`); a `group` of None becomes the row's own id,
+    so that an ungrouped row is split alone; `source` defaults to ``kind/language``.
+    Raises ValueError for an empty side: such a pair has to be dropped with a reason before it comes here.
+    """
+    if not anchor.strip() or not positive.strip():
+        raise ValueError("a pair needs two sides that are not blank; drop it with a reason instead")
+    content = make_pair_id(kind, anchor, positive)
+    occurrence = make_row_id(content, place)
+    is_code = positive_is_code(kind)
+    return Pair(
+        row_id=occurrence,
+        pair_id=content,
+        kind=kind,
+        source=source or f"{kind}/{language}",
+        language=language,
+        anchor=anchor,
+        positive=positive,
+        negatives=tuple(negatives),
+        anchor_hash=side_hash(anchor, is_code=anchor_is_code(kind)),
+        positive_hash=side_hash(positive, is_code=is_code),
+        negative_hashes=tuple(side_hash(text, is_code=is_code) for text in negatives),
+        cluster=None,
+        group=group if group else occurrence,
+        signals=signals or make_signals(anchor, positive),
+        provenance=provenance,
+    )
+
+
+def pairs_to_table(pairs: Sequence[Pair]) -> pa.Table:
+    """The rows as an Arrow table in `SCHEMA`, in the order given."""
+    columns: dict[str, list] = {name: [getattr(pair, name) for pair in pairs] for name in _PLAIN_COLUMNS}
+    columns["signals"] = [_signals_row(pair.signals) for pair in pairs]
+    columns["provenance"] = [asdict(pair.provenance) for pair in pairs]
+    arrays = [_column(columns[field.name], field.type) for field in SCHEMA]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+_PLAIN_COLUMNS = tuple(field.name for field in fields(Pair) if field.name not in ("signals", "provenance"))
+
+
+def _signals_row(signals: Signals) -> dict[str, object]:
+    row = {field.name: getattr(signals, field.name) for field in fields(Signals)}
+    row["quality"] = [{"name": name, "value": value} for name, value in signals.quality]
+    return row
+
+
+def _column(values: list, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(kind):
+        return pa.array(values, pa.string()).dictionary_encode().cast(kind)
+    return pa.array(values, kind)

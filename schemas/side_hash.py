@@ -1,0 +1,47 @@
+"""Hashes of one side of a pair: what makes two anchors, or two positives, the same text.
+
+The trainer masks a negative whose hash equals that of the row's own side; dedupe caps repeats by it. Golden
+vectors stand in `tests/schemas`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import xxhash
+
+_CODE_POSITIVES = frozenset({"docstring_code"})
+_TRAILING_BLANKS = re.compile(r"[^\S\n]+(?=\n|\Z)")
+
+
+def anchor_is_code(kind: str) -> bool:
+    """Whether the anchor of this kind is source code; none of today's kinds has one."""
+    del kind
+    return False
+
+
+def positive_is_code(kind: str) -> bool:
+    """Whether the positive of this kind is source code."""
+    return kind in _CODE_POSITIVES
+
+
+def normalize_text(text: str) -> str:
+    """NFKC, case folded, every run of Unicode white space as one space, stripped."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def normalize_code(code: str) -> str:
+    """CRLF as LF, blanks at line ends and blank lines at the end off; case kept."""
+    return _TRAILING_BLANKS.sub("", code.replace("\r\n", "\n")).rstrip("\n")
+
+
+def side_hash(text: str, *, is_code: bool) -> int:
+    """xxh3-64 of the normalised side in UTF-8, as a signed 64-bit integer (two's complement)."""
+    normal = normalize_code(text) if is_code else normalize_text(text)
+    return to_signed(xxhash.xxh3_64_intdigest(normal.encode()))
+
+
+def to_signed(value: int) -> int:
+    """An unsigned 64-bit integer as the signed one of the same bits (Arrow's and torch's int64)."""
+    return value - (1 << 64) if value >= 1 << 63 else value

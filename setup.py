@@ -1,0 +1,70 @@
+"""The one distribution of pairmill; Dataflow workers install the same file (``--setup_file ./setup.py``)."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+TREE_SITTER = [
+    "tree-sitter>=0.26,<0.27",
+    "tree-sitter-go==0.25.0",
+    "tree-sitter-javascript==0.25.0",
+    "tree-sitter-python==0.25.0",
+    "tree-sitter-typescript==0.23.2",
+]
+
+MINING = [
+    "apache-beam>=2.77,<2.78",
+    "brotli>=1.1",
+    "datasketch>=2,<3",
+    "FastWARC>=2.0.1,<3",
+    "jinja2>=3.1",
+    "numpy>=2.1",
+    "publicsuffixlist",
+    "py3langid>=0.4,<0.5",
+    "pyarrow>=18",
+    "PyYAML>=6",
+    "Resiliparse>=2.0.1,<3",
+    "rich>=13",
+    "scipy>=1.13",
+    "sentencex>=1.0,<2",
+    "xxhash>=3.5",
+    *TREE_SITTER,
+]
+
+TRAINING = [
+    "bm25s>=0.3,<0.4",
+    "safetensors>=0.5",
+    "sentence-transformers>=6,<7",
+    "tokenizers>=0.22",
+    "torch>=2.11,<2.14",
+    "transformers>=5,<6",
+]
+
+setup(
+    name="pairmill",
+    version="0.1.0",
+    description="Mine, deduplicate and split training pairs for embedding models with Apache Beam, and train on them",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8")
+    if Path(__file__).with_name("README.md").exists()
+    else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.13",
+    packages=find_packages(include=["schemas*", "miners*", "pipelines*", "pairmill*", "train*"]),
+    include_package_data=False,
+    package_data={
+        "miners": ["code/languages/*/*", "audit/templates/*"],
+        "pipelines": ["templates/*"],
+        "train": ["recipes/*.yaml"],
+    },
+    install_requires=MINING,
+    extras_require={
+        "train": TRAINING,
+        "gcp": ["apache-beam[gcp]>=2.77,<2.78"],
+        "dask": ["apache-beam[dask]>=2.77,<2.78"],
+        "bench": ["trafilatura", "rensa"],
+        "demo": ["warcio>=1.8,<2"],
+        "test": ["datasets>=5,<6", "hypothesis", "pre-commit", "pytest", "ruff", "warcio>=1.8,<2"],
+    },
+    entry_points={"console_scripts": ["pairmill = pairmill.cli:main"]},
+)

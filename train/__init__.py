@@ -1,0 +1,1 @@
+"""The trainer and the evaluator: they read pair sets, and know neither Beam nor the pipelines."""
