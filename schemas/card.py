@@ -18,9 +18,7 @@ def card(manifest: Manifest) -> str:
         header["configs"] = [
             {
                 "config_name": "default",
-                "data_files": [
-                    {"split": split, "path": f"data/{split}-*.parquet"} for split in manifest.splits
-                ],
+                "data_files": [{"split": split, "path": f"data/{split}-*.parquet"} for split in manifest.splits],
             }
         ]
     parts = [

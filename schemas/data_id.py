@@ -60,9 +60,7 @@ def _row_hash(
     negative_hashes: list[int],
     negatives: list[str],
 ) -> int:
-    texts = (
-        xxhash.xxh3_128_digest(length_prefixed(*(text.encode() for text in negatives))) if negatives else b""
-    )
+    texts = xxhash.xxh3_128_digest(length_prefixed(*(text.encode() for text in negatives))) if negatives else b""
     parts = (
         row_id.encode(),
         kind.encode(),

@@ -126,7 +126,7 @@ def parse_manifest(data: bytes, place: str) -> Manifest:
         raise PairSetError(f"{place} is not a manifest of a pair set; write the set again") from None
     if version not in READABLE_VERSIONS:
         raise PairSetError(
-            f"{place} is of schema version {version}; this pairmill reads {list(READABLE_VERSIONS)}: install a newer one"
+            f"{place} is of schema version {version}: this pairmill reads {list(READABLE_VERSIONS)}, install a newer one"
         )
     if stated != _checksum(value):
         raise PairSetError(f"{place} was changed after it was written: its own checksum does not match")

@@ -6,7 +6,8 @@ A column that a kind does not have is null, never missing. `docs/pair-set.md` ex
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
+from operator import attrgetter
 
 import pyarrow as pa
 
@@ -196,20 +197,21 @@ def make_pair(
 
 def pairs_to_table(pairs: Sequence[Pair]) -> pa.Table:
     """The rows as an Arrow table in `SCHEMA`, in the order given."""
-    columns: dict[str, list] = {name: [getattr(pair, name) for pair in pairs] for name in _PLAIN_COLUMNS}
-    columns["signals"] = [_signals_row(pair.signals) for pair in pairs]
-    columns["provenance"] = [asdict(pair.provenance) for pair in pairs]
-    arrays = [_column(columns[field.name], field.type) for field in SCHEMA]
+    arrays = []
+    for field in SCHEMA:
+        values = list(map(attrgetter(field.name), pairs))
+        if field.name == "signals":
+            arrays.append(_struct_array(values, SIGNALS_TYPE))
+        elif field.name == "provenance":
+            arrays.append(_struct_array(values, PROVENANCE_TYPE))
+        else:
+            arrays.append(_column(values, field.type))
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-_PLAIN_COLUMNS = tuple(field.name for field in fields(Pair) if field.name not in ("signals", "provenance"))
-
-
-def _signals_row(signals: Signals) -> dict[str, object]:
-    row = {field.name: getattr(signals, field.name) for field in fields(Signals)}
-    row["quality"] = [{"name": name, "value": value} for name, value in signals.quality]
-    return row
+def _struct_array(records: Sequence[object], kind: pa.StructType) -> pa.Array:
+    columns = [_column(list(map(attrgetter(field.name), records)), field.type) for field in kind]
+    return pa.StructArray.from_arrays(columns, fields=list(kind))
 
 
 def _column(values: list, kind: pa.DataType) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Reading a pair set: its manifest, and its rows as an Arrow data set, from a local folder or any of Arrow's file systems."""
+"""Reading a pair set, from a local folder or any of Arrow's file systems: its manifest, and its rows."""
 
 from __future__ import annotations
 
