@@ -1,3 +1,5 @@
 """The console command only."""
 
-__version__ = "0.1.0"
+from schemas.manifest import CODE_VERSION as __version__
+
+__all__ = ["__version__"]

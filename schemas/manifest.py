@@ -16,6 +16,7 @@ from schemas.data_id import MODULUS
 from schemas.data_id import data_id as make_data_id
 from schemas.pair import SPLITS
 
+CODE_VERSION = "0.1.0"
 FORMAT = "pairmill pair set"
 SCHEMA_VERSION = 1
 READABLE_VERSIONS = (1,)
@@ -126,7 +127,7 @@ def parse_manifest(data: bytes, place: str) -> Manifest:
         raise PairSetError(f"{place} is not a manifest of a pair set; write the set again") from None
     if version not in READABLE_VERSIONS:
         raise PairSetError(
-            f"{place} is of schema version {version}: this pairmill reads {list(READABLE_VERSIONS)}, install a newer one"
+            f"{place} is of schema {version}, this pairmill reads {list(READABLE_VERSIONS)}; install a newer one"
         )
     if stated != _checksum(value):
         raise PairSetError(f"{place} was changed after it was written: its own checksum does not match")

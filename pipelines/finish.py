@@ -1,0 +1,108 @@
+"""The last step of every job that writes a pair set: the ledger adds up, the files are there, then the manifest.
+
+Nothing of a job is visible as a pair set before this step ends, and what it deletes is only what no manifest names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from pipelines import storage
+from pipelines.runs import BEAT_NAME, OWN_NAMES, Run
+from schemas.card import card
+from schemas.ledger import Ledger, LedgerError
+from schemas.manifest import CARD_NAME, CODE_VERSION, FILE_FOLDERS, MANIFEST_NAME, FileEntry, Manifest, parse_manifest
+from schemas.writer import Written
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the last step must know of the job: its name, its settings as plain values, and its run."""
+
+    name: str
+    output: str
+    config: Mapping[str, Any]
+    seed: int
+    run: Run
+
+
+def file_entry(path: str, split: str | None, written: Written) -> FileEntry:
+    """The manifest's line for a file that `PartWriter` wrote at `path`, relative to the set's folder."""
+    is_data = path.startswith("data/")
+    return FileEntry(
+        path=path,
+        split=split,
+        rows=written.rows,
+        bytes=written.bytes,
+        sha256=written.sha256,
+        data_sum=f"{written.data_sum:032x}" if is_data else None,
+    )
+
+
+def finish_pair_set(job: Job, ledger: Ledger, files: Sequence[FileEntry], warnings: Sequence[str] = ()) -> Manifest:
+    """Check, clean, and write card and manifest. Running it twice for one run is no error.
+
+    Raises LedgerError when a count does not add up or a footer disagrees, and FileExistsError when the folder's
+    manifest is another run's.
+    """
+    path = storage.join(job.output, MANIFEST_NAME)
+    if storage.exists(path):
+        there = parse_manifest(storage.read_bytes(path), path)
+        if there.run_id != job.run.run_id:
+            raise FileExistsError(f"{job.output} holds the result of another run; nothing was written over it")
+        return there
+    ledger.check()
+    _check_footers(job, ledger, files)
+    _delete_unnamed(job.output, files)
+    manifest = Manifest(
+        job=job.name,
+        run_id=job.run.run_id,
+        config=job.config,
+        seed=job.seed,
+        code_version=CODE_VERSION,
+        ledger=ledger.to_json(),
+        files=tuple(sorted(files, key=lambda f: f.path)),
+        warnings=(*warnings, *_empty_warnings(files)),
+    )
+    storage.delete([storage.join(job.output, CARD_NAME)])
+    storage.write_atomically(storage.join(job.output, CARD_NAME), card(manifest).encode())
+    storage.write_atomically(path, manifest.to_bytes())
+    return manifest
+
+
+def clean_after(output: str, temp: str | None = None) -> None:
+    """Delete temporary files; only after the manifest is written, since an attempt may still read them."""
+    names = [name for name in OWN_NAMES if name in (BEAT_NAME, "_temp")]
+    storage.delete([storage.join(output, name) for name in names])
+    if temp is not None:
+        storage.delete([temp])
+
+
+def _check_footers(job: Job, ledger: Ledger, files: Sequence[FileEntry]) -> None:
+    """The rows that Parquet's footers state must be the rows that the last stage kept."""
+    rows = 0
+    for entry in files:
+        with storage.open_read(storage.join(job.output, entry.path)) as file:
+            footer = pq.read_metadata(file).num_rows
+        if footer != entry.rows or not footer:
+            raise LedgerError(f"{entry.path} holds {footer:,} rows where {entry.rows:,} were written")
+        rows += footer if entry.folder == "data" else 0
+    if rows != ledger.kept_last():
+        raise LedgerError(f"the files hold {rows:,} rows but the last stage kept {ledger.kept_last():,}")
+
+
+def _delete_unnamed(output: str, files: Sequence[FileEntry]) -> None:
+    named = {storage.join(output, entry.path) for entry in files}
+    for folder in FILE_FOLDERS:
+        there = storage.list_files(storage.join(output, folder))
+        storage.delete(info.path for info in there if info.path not in named)
+
+
+def _empty_warnings(files: Sequence[FileEntry]) -> list[str]:
+    if any(entry.folder == "data" for entry in files):
+        return []
+    return ["no row was kept; the ledger says what became of the input"]

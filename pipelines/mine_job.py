@@ -1,0 +1,241 @@
+"""The graph that both mine jobs share: each unit of input is mined and written where it is read, without a shuffle.
+
+    Create([END] + units) | Reshuffle | ParDo(mine a unit) | GroupByKey | ParDo(finish)
+
+A unit ends by writing `units/<unit>.json` after its parts, atomically: the only sign that it is done. The last step
+sums them. Memory is flat: rows go to the part file as they are found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol
+
+import apache_beam as beam
+import xxhash
+
+from pipelines import storage
+from pipelines.finish import Job, clean_after, file_entry, finish_pair_set
+from pipelines.options import Command, pipeline_options
+from pipelines.progress import Progress, print_ledger
+from pipelines.running import run_pipeline
+from pipelines.runs import heartbeat, start_run
+from schemas.ids import length_prefixed
+from schemas.ledger import Ledger
+from schemas.manifest import UNITS_FOLDER, FileEntry
+from schemas.pair import SCHEMA, Pair, pairs_to_table
+from schemas.rejects import REJECTS_SCHEMA, Reject, rejects_to_table
+from schemas.writer import PartWriter
+
+PART_BYTES = 512 << 20
+"""A part is closed, and the next begun, when it has taken in this much (before compression)."""
+BATCH_ROWS = 2048
+END = None
+"""Travels beside the units, so that a job without input ends too."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of input that one worker mines alone: a file's byte range, a repository, an archive."""
+
+    unit_id: str
+    uri: str
+    size: int
+    start: int = 0
+    end: int = 0
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Miner(Protocol):
+    """A job's rules about its input: a small frozen dataclass, picklable, importable from a module."""
+
+    job: str
+    """`mine-web` or `mine-code`: which stages the ledger has."""
+
+    def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Pair | Reject]:
+        """Read the unit and yield its pairs in order; everything read is counted in `ledger`."""
+        ...
+
+
+def unit_id(*parts: str | int) -> str:
+    """xxh3-64 of what identifies a unit (URI, size, etag or modification time, range), 16 hex digits."""
+    return xxhash.xxh3_64_hexdigest(length_prefixed(*(str(part).encode() for part in parts)))
+
+
+def run_mine_job(command: Command, miner: Miner, units: Sequence[Unit], config: Mapping[str, Any]) -> int:
+    """Mine the units into the pair set `--output`; returns the exit status. Prints the closing lines.
+
+    `config` is the miner's settings as plain values; with the inputs it decides whether `--resume` may go on.
+    Raises UsageError.
+    """
+    args = command.args
+    units = sorted({unit.unit_id: unit for unit in units}.values(), key=lambda unit: unit.unit_id)
+    if args.dry_run:
+        _print_plan(units)
+        return 0
+    settings = {
+        **config,
+        "source": args.source,
+        "keep_rejects": args.keep_rejects,
+        "inputs": sorted(args.input),
+        "units": unit_id(*(unit.unit_id for unit in units)),
+    }
+    options = pipeline_options(command, sum(unit.size for unit in units))
+    run = start_run(args.output, settings, overwrite=args.overwrite, resume=args.resume, resumable=True)
+    job = Job(miner.job, args.output, settings, args.seed, run)
+    done = _done_units(args.output) & {unit.unit_id for unit in units}
+    _delete_unfinished_parts(args.output, done)
+    waiting = [unit for unit in units if unit.unit_id not in done]
+    step = MineUnit(miner, args.output, args.source, args.keep_rejects)
+    progress = Progress(miner.job, args.output, {unit.unit_id: unit.size for unit in units}, quiet=args.quiet)
+    with heartbeat(args.output), progress, run_pipeline(options) as pipeline:
+        (
+            pipeline
+            | "units" >> beam.Create([END, *waiting])
+            | "spread" >> beam.Reshuffle()
+            | "mine" >> beam.ParDo(step)
+            | "gather" >> beam.GroupByKey()
+            | "finish" >> beam.ParDo(FinishMining(job, tuple(unit.unit_id for unit in units)))
+        )
+    clean_after(args.output)
+    print_ledger(args.output, quiet=args.quiet)
+    return 0
+
+
+class MineUnit(beam.DoFn):
+    """Mines one unit into its part files and leaves `units/<unit>.json`; gives ("", unit id)."""
+
+    def __init__(self, miner: Miner, output: str, source: str | None, keep_rejects: bool) -> None:
+        self.miner = miner
+        self.output = output
+        self.source = source
+        self.keep_rejects = keep_rejects
+
+    def process(self, unit: Unit | None) -> Iterator[tuple[str, str]]:
+        """Mine, unless it is END or another attempt has already finished the unit."""
+        if unit is None:
+            yield "", ""
+            return
+        marker = _marker(self.output, unit.unit_id)
+        if not storage.exists(marker):
+            ledger = Ledger(self.miner.job)
+            files = self._write(unit, ledger)
+            ledger.check()
+            value = {
+                "unit": unit.unit_id,
+                "uri": unit.uri,
+                "ledger": ledger.to_json(),
+                "files": list(map(asdict, files)),
+            }
+            storage.write_atomically(marker, json.dumps(value, ensure_ascii=False).encode())
+        yield "", unit.unit_id
+
+    def _write(self, unit: Unit, ledger: Ledger) -> list[FileEntry]:
+        with ExitStack() as stack:
+            data = stack.enter_context(Parts(self.output, f"data/train-{unit.unit_id}", "train", SCHEMA))
+            rejects = stack.enter_context(Parts(self.output, f"rejects/{unit.unit_id}", None, REJECTS_SCHEMA))
+            for item in self.miner.mine(unit, ledger):
+                if isinstance(item, Reject):
+                    if self.keep_rejects:
+                        rejects.add(item)
+                else:
+                    data.add(replace(item, source=self.source) if self.source else item)
+        return data.entries + rejects.entries
+
+
+class Parts:
+    """Rows into part files `<stem>-00000.parquet`, …: none for no rows, a next one when one is full."""
+
+    def __init__(self, output: str, stem: str, split: str | None, schema: Any) -> None:
+        self._output, self._stem, self._split, self._schema = output, stem, split, schema
+        self._to_table = pairs_to_table if schema is SCHEMA else rejects_to_table
+        self._rows: list[Any] = []
+        self._open: ExitStack | None = None
+        self._writer: PartWriter | None = None
+        self.entries: list[FileEntry] = []
+
+    def add(self, row: Any) -> None:
+        """Take one row in."""
+        self._rows.append(row)
+        if len(self._rows) >= BATCH_ROWS:
+            self._flush()
+
+    def __enter__(self) -> Parts:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
+        if kind is None:
+            self._flush()
+            self._close()
+        elif self._open is not None:
+            self._open.__exit__(kind, error, trace)
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        if self._writer is None:
+            self._open = ExitStack()
+            file = self._open.enter_context(storage.writing(storage.join(self._output, self._name())))
+            self._writer = PartWriter(file, self._schema)
+        self._writer.write(self._to_table(self._rows))
+        self._rows = []
+        if self._writer.bytes_so_far > PART_BYTES:
+            self._close()
+
+    def _close(self) -> None:
+        if self._writer is None or self._open is None:
+            return
+        written = self._writer.close()
+        name = self._name()
+        self._open.close()
+        self.entries.append(file_entry(name, self._split, written))
+        self._writer = self._open = None
+
+    def _name(self) -> str:
+        return f"{self._stem}-{len(self.entries):05d}.parquet"
+
+
+class FinishMining(beam.DoFn):
+    """Sums the units' ledgers and writes the manifest, once all of them are done."""
+
+    def __init__(self, job: Job, units: tuple[str, ...]) -> None:
+        self.job = job
+        self.units = units
+
+    def process(self, element: tuple[str, Iterable[str]]) -> Iterator[str]:
+        """`element` is the one group of all units; gives the data id."""
+        for _ in element[1]:
+            pass
+        total, files = Ledger(self.job.name), []
+        for unit in self.units:
+            value = json.loads(storage.read_bytes(_marker(self.job.output, unit)))
+            total.add(Ledger.from_json(value["ledger"]))
+            files += [FileEntry(**entry) for entry in value["files"]]
+        yield finish_pair_set(self.job, total, files).data_id
+
+
+def _marker(output: str, unit: str) -> str:
+    return storage.join(output, UNITS_FOLDER, f"{unit}.json")
+
+
+def _done_units(output: str) -> set[str]:
+    infos = storage.list_files(storage.join(output, UNITS_FOLDER))
+    names = (info.path.replace("\\", "/").rsplit("/", 1)[-1] for info in infos)
+    return {name.removesuffix(".json") for name in names if name.endswith(".json")}
+
+
+def _delete_unfinished_parts(output: str, done: set[str]) -> None:
+    """Parts of units that never ended: an attempt that was killed between a part and its unit's marker."""
+    for folder, place in (("data", 1), ("rejects", 0)):
+        for info in storage.list_files(storage.join(output, folder)):
+            name = info.path.replace("\\", "/").rsplit("/", 1)[-1]
+            if name.split("-")[place].split(".")[0] not in done:
+                storage.delete([info.path])
+
+
+def _print_plan(units: Sequence[Unit]) -> None:
+    size = sum(unit.size for unit in units)
+    print(f"{len(units):,} units, {size / 1e6:,.1f} MB to read; nothing was written")

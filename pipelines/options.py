@@ -1,0 +1,189 @@
+"""The jobs' command lines: the flags they share, what goes on to Beam, and which runner runs.
+
+Our own flags take `_` for `-` and no abbreviations. A flag that neither we nor any of Beam's option classes know ends
+with status 2 and the nearest known name (Beam itself only logs that it discards it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import yaml
+from apache_beam.options.pipeline_options import PipelineOptions
+
+USAGE_ERROR = 2
+REFUSED_BEAM_FLAGS = {
+    "--streaming": "these jobs read files that end, in batch; leave the flag out",
+    "--save_main_session": "every element class lives in an importable module; leave the flag out",
+}
+SMALL_INPUT_BYTES = 16 << 20
+"""Below this the start of worker processes costs more than it gives (about 1.7 s)."""
+
+
+class UsageError(ValueError):
+    """Arguments that are wrong: one sentence that says the mend; the command ends with status 2."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A parsed command line: our own arguments, and the flags that Beam registers."""
+
+    args: argparse.Namespace
+    beam_args: tuple[str, ...]
+
+
+class JobParser(argparse.ArgumentParser):
+    """An argument parser that raises UsageError where argparse would print its usage and exit."""
+
+    def error(self, message: str) -> NoReturn:
+        """Called by argparse for anything wrong on the command line."""
+        raise UsageError(message)
+
+
+def job_parser(command: str, description: str, *, resumable: bool = False) -> JobParser:
+    """A parser with the flags that all jobs share; `resumable` adds `--resume` (the mine jobs)."""
+    parser = JobParser(
+        prog=f"pairmill {command}",
+        description=description,
+        allow_abbrev=False,
+        epilog="Flags of Beam's own (--runner, --project, --region, …) are passed on.",
+    )
+    parser.add_argument(
+        "--input",
+        action="extend",
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help="files, folders or patterns; repeatable",
+    )
+    parser.add_argument("--output", required=True, metavar="FOLDER", help="folder for the result")
+    parser.add_argument("--overwrite", action="store_true", help="replace a result that is in the way")
+    if resumable:
+        parser.add_argument(
+            "--resume", action="store_true", help="go on with an unfinished result of the same settings"
+        )
+    parser.add_argument("--source", metavar="NAME", help="what batches are drawn from (default: kind/language)")
+    parser.add_argument("--recipe", metavar="FILE", help="rules and thresholds as YAML; unknown keys are errors")
+    parser.add_argument("--keep-rejects", action="store_true", help="also write what was dropped, with its reason")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
+    parser.add_argument(
+        "--workers", type=_positive, metavar="N", help="processes (default: the cores; 1 for small inputs)"
+    )
+    parser.add_argument("--temp", metavar="FOLDER", help="folder for temporary files (default: inside the output)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be read, and stop")
+    parser.add_argument("--quiet", action="store_true", help="no progress, only the closing line")
+    return parser
+
+
+def parse(parser: JobParser, argv: Sequence[str] | None) -> Command:
+    """Parse `argv` (without the program's name). Raises UsageError; `--help` prints and exits as usual."""
+    import sys
+
+    given = list(sys.argv[1:] if argv is None else argv)
+    ours = {name for action in parser._actions for name in action.option_strings}
+    args, rest = parser.parse_known_args([_with_dashes(token, ours) for token in given])
+    return Command(args, tuple(_checked_beam_args(rest, ours)))
+
+
+def pipeline_options(command: Command, input_bytes: int) -> PipelineOptions:
+    """Beam's options: in memory by default, worker processes with `--workers`, or the runner that was asked for."""
+    runner_given = any(token.split("=", 1)[0] == "--runner" for token in command.beam_args)
+    workers = command.args.workers
+    if runner_given:
+        if workers is not None:
+            raise UsageError("--workers is for local runs; give --runner its own flag for the number of workers")
+        return PipelineOptions(list(command.beam_args))
+    workers = workers or (1 if input_bytes < SMALL_INPUT_BYTES else os.cpu_count() or 1)
+    flags = ["--runner=FnApiRunner", *command.beam_args]
+    if workers > 1:
+        for pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_IO_THREADS"):
+            os.environ.setdefault(pool, "1")
+        flags += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+    return PipelineOptions(flags)
+
+
+def read_recipe(path: str | None, known: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a recipe file laid over the `known` ones; UsageError for a key or a type that they have not."""
+    settings = dict(known)
+    if path is None:
+        return settings
+    try:
+        with open(path, encoding="utf-8") as file:
+            given = yaml.safe_load(file) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"the recipe {path} cannot be read: {' '.join(str(error).split())}") from None
+    if not isinstance(given, dict):
+        raise UsageError(f"the recipe {path} must be a mapping of settings, such as `min_words: 32`")
+    for key, value in given.items():
+        if key not in known:
+            raise UsageError(f"{path}: there is no setting {key!r}{_nearest(str(key), known)}")
+        if known[key] is not None and not _same_type(value, known[key]):
+            raise UsageError(f"{path}: {key} must be of type {type(known[key]).__name__}, not {value!r}")
+        settings[key] = value
+    return settings
+
+
+def _same_type(value: object, model: object) -> bool:
+    if isinstance(model, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(model, bool)
+    if isinstance(model, float):
+        return isinstance(value, int | float)
+    if isinstance(model, list | tuple):
+        return isinstance(value, list)
+    return isinstance(value, type(model))
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {value}")
+    return value
+
+
+def _with_dashes(token: str, ours: set[str]) -> str:
+    """`--keep_rejects=…` as `--keep-rejects=…`, where that is a flag of ours."""
+    if not token.startswith("--"):
+        return token
+    name, equals, value = token.partition("=")
+    dashed = name.replace("_", "-")
+    return dashed + equals + value if dashed in ours else token
+
+
+def _checked_beam_args(rest: Sequence[str], ours: set[str]) -> list[str]:
+    beam = _beam_parser()
+    for token in rest:
+        name = token.split("=", 1)[0]
+        if name in REFUSED_BEAM_FLAGS or name.replace("-", "_").replace("__", "--", 1) in REFUSED_BEAM_FLAGS:
+            reason = REFUSED_BEAM_FLAGS.get(name) or REFUSED_BEAM_FLAGS[name.replace("-", "_").replace("__", "--", 1)]
+            raise UsageError(f"{name} is not for this command: {reason}")
+    _, unknown = beam.parse_known_args(list(rest))
+    if unknown:
+        name = unknown[0].split("=", 1)[0]
+        if not name.startswith("-"):
+            raise UsageError(f"{name!r} belongs to no flag; inputs go behind --input")
+        known = [*ours, *beam._option_string_actions]
+        raise UsageError(f"there is no flag {name}{_nearest(name, known)}")
+    return list(rest)
+
+
+def _beam_parser() -> JobParser:
+    """A parser that knows every flag of every option class of Beam that is installed."""
+    parser = JobParser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
+    for options in _subclasses(PipelineOptions):
+        options._add_argparse_args(parser)
+    return parser
+
+
+def _subclasses(cls: type) -> list[type]:
+    direct = cls.__subclasses__()
+    return direct + [below for sub in direct for below in _subclasses(sub)]
+
+
+def _nearest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean {close[0]}?" if close else ""

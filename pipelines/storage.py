@@ -1,0 +1,177 @@
+"""Files on any file system that Beam knows: reading, and writing that is whole or not there at all.
+
+Local paths go straight to the operating system (Beam's local `delete` and `match` read `[` in a name as a pattern);
+all others through Beam's FileSystems. Everything that a job leaves behind is written under a temporary name and
+then goes through `publish`.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from pipelines.options import UsageError
+
+TEMPORARY_MARK = ".tmp-"
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """One file: where it is, its bytes, and a mark that changes when it is written again (mtime or etag)."""
+
+    path: str
+    size: int
+    version: str
+
+
+def is_local(path: str) -> bool:
+    """Whether the path is of this machine's own file system."""
+    return "://" not in path
+
+
+def join(folder: str, *parts: str) -> str:
+    """The path of a file in a folder, on either kind of file system."""
+    return "/".join((folder.rstrip("/"), *parts)) if folder != "/" else "/" + "/".join(parts)
+
+
+def open_read(path: str) -> BinaryIO:
+    """Open for reading as it is, without guessing at a compression."""
+    if is_local(path):
+        return open(path, "rb")
+    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+def open_write(path: str) -> BinaryIO:
+    """Open for writing; folders that miss are made."""
+    if is_local(path):
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        return open(path, "wb")
+    return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+def read_bytes(path: str) -> bytes:
+    """The whole file."""
+    with open_read(path) as file:
+        return file.read()
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file or folder of this name."""
+    return os.path.exists(path) if is_local(path) else FileSystems.exists(path)
+
+
+def delete(paths: Iterable[str]) -> None:
+    """Delete files and whole folders; what is not there is no error."""
+    for path in paths:
+        if is_local(path):
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path, ignore_errors=True)
+            elif os.path.lexists(path):
+                os.remove(path)
+        else:
+            for result in FileSystems.match([path, join(path, "**")]):
+                FileSystems.delete([metadata.path for metadata in result.metadata_list])
+
+
+def list_files(folder: str) -> list[FileInfo]:
+    """The files directly in a folder, by name; none where there is no such folder."""
+    if is_local(folder):
+        if not os.path.isdir(folder):
+            return []
+        paths = [entry.path for entry in os.scandir(folder) if entry.is_file()]
+        return [_local_info(path) for path in sorted(paths)]
+    matched = FileSystems.match([join(folder, "*")])[0].metadata_list
+    infos = [FileInfo(m.path, m.size_in_bytes, str(m.last_updated_in_seconds)) for m in matched]
+    return sorted(infos, key=lambda info: info.path)
+
+
+def expand(patterns: Sequence[str]) -> list[FileInfo]:
+    """The files that the patterns name, once each (by real path), by name.
+
+    Raises UsageError for a pattern that matches nothing: an input that is misspelt must not pass for an empty one.
+    """
+    found: dict[str, FileInfo] = {}
+    for pattern in patterns:
+        infos = _match_local(pattern) if is_local(pattern) else _match_remote(pattern)
+        if not infos:
+            raise UsageError(
+                f"no file matches {pattern!r}; check the path, and quote a pattern so that it arrives whole"
+            )
+        for info in infos:
+            found.setdefault(os.path.realpath(info.path) if is_local(info.path) else info.path, info)
+    return sorted(found.values(), key=lambda info: info.path)
+
+
+def publish(temporary: str, final: str) -> None:
+    """Give a finished file its name, once.
+
+    Where the final name exists already with the same bytes (an attempt that ran twice), that is success; with others
+    it is an error, and neither is touched. Raises FileExistsError and FileNotFoundError.
+    """
+    if exists(final):
+        if exists(temporary):
+            if checksum(temporary) != checksum(final):
+                raise FileExistsError(f"{final} exists with other contents; another job writes to the same folder")
+            delete([temporary])
+        return
+    if is_local(temporary):
+        os.rename(temporary, final)
+    else:
+        FileSystems.rename([temporary], [final])
+
+
+@contextmanager
+def writing(final: str) -> Iterator[BinaryIO]:
+    """Open a file under a temporary name beside `final`, and publish it when the block ends well."""
+    temporary = f"{final}{TEMPORARY_MARK}{uuid.uuid4().hex}"
+    file = open_write(temporary)
+    try:
+        yield file
+        file.close()
+        publish(temporary, final)
+    except BaseException:
+        file.close()
+        delete([temporary])
+        raise
+
+
+def write_atomically(path: str, data: bytes) -> None:
+    """Write a small file whole or not at all."""
+    with writing(path) as file:
+        file.write(data)
+
+
+def checksum(path: str) -> tuple[int, str]:
+    """Bytes and sha256 of a file."""
+    digest, size = hashlib.sha256(), 0
+    with open_read(path) as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+            size += len(block)
+    return size, digest.hexdigest()
+
+
+def _local_info(path: str) -> FileInfo:
+    status = os.stat(path)
+    return FileInfo(path, status.st_size, str(status.st_mtime_ns))
+
+
+def _match_local(pattern: str) -> list[FileInfo]:
+    paths = [pattern] if os.path.exists(pattern) else sorted(glob.glob(pattern, recursive=True))
+    return [_local_info(path) for path in paths if os.path.isfile(path)]
+
+
+def _match_remote(pattern: str) -> list[FileInfo]:
+    matched = FileSystems.match([pattern])[0].metadata_list
+    return [FileInfo(m.path, m.size_in_bytes, str(m.last_updated_in_seconds)) for m in matched]

@@ -1,0 +1,61 @@
+"""Keeps Beam's own log lines away from the person: local worker processes write theirs to a file instead of stderr.
+
+A worker process inherits file descriptor 2 and logs some forty lines at its start and end. While a local pipeline
+runs the descriptor points to a file, and `sys.stderr` to where it pointed before.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+
+from pipelines.failures import JobFailedError
+
+
+@contextmanager
+def worker_log(options: PipelineOptions) -> Iterator[None]:
+    """Run the block with worker logs in a file, deleted unless the job fails; other runners keep their logs."""
+    if not str(options.view_as(StandardOptions).runner).endswith("FnApiRunner"):
+        yield
+        return
+    beam_logger = logging.getLogger("apache_beam")
+    level = beam_logger.level
+    beam_logger.setLevel(logging.CRITICAL)
+    try:
+        if options.view_as(DirectOptions).direct_running_mode == "multi_processing":
+            with _stderr_to_file():
+                yield
+        else:
+            yield
+    finally:
+        beam_logger.setLevel(level)
+
+
+@contextmanager
+def _stderr_to_file() -> Iterator[None]:
+    descriptor, path = tempfile.mkstemp(prefix="pairmill-workers-", suffix=".log")
+    sys.stderr.flush()
+    kept_stream, kept = sys.stderr, os.dup(2)
+    sys.stderr = os.fdopen(os.dup(kept), "w", buffering=1)
+    os.dup2(descriptor, 2)
+    try:
+        yield
+    except JobFailedError as error:
+        raise JobFailedError(f"{error} (the workers' log: {path})") from error.__cause__
+    except BaseException:
+        os.remove(path)
+        raise
+    else:
+        os.remove(path)
+    finally:
+        os.dup2(kept, 2)
+        sys.stderr.close()
+        sys.stderr = kept_stream
+        os.close(kept)
+        os.close(descriptor)
