@@ -1,0 +1,41 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# Each builds the virtual environment .venv where there is none.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUTPUT ?= demo-output
+
+.PHONY: help demo test test-all lint format clean
+
+help:
+	@echo "make demo      mine, dedupe, audit, train and evaluate on real input of this machine"
+	@echo "make test      the tests (within 10 minutes on 2 cores)"
+	@echo "make test-all  the tests and the long ones"
+	@echo "make lint      ruff: rules and format"
+
+# The stamp carries the names of the files that decide what is installed.
+$(VENV)/.installed: setup.py constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,demo,test]'
+	touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/pairmill demo --output $(OUTPUT)
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-all: $(VENV)/.installed
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info $(OUTPUT)

@@ -1,0 +1,7 @@
+"""`python -m pairmill`: the console command without an install."""
+
+import sys
+
+from pairmill.cli import main
+
+sys.exit(main())
