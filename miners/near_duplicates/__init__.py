@@ -1,0 +1,30 @@
+"""Near-duplicate texts and pairs: shingles, MinHash signatures, verified similarity, survivors.
+
+In: texts, or arrays made of them. Out: arrays. Plain numpy functions without I/O, Beam or torch. Nothing is lost here:
+these functions say what resembles what and which of two is the better; the dedupe job acts on it.
+"""
+
+from miners.near_duplicates.bands import Banding, band_hashes, banding_for
+from miners.near_duplicates.candidates import bucket_pairs
+from miners.near_duplicates.components import components, greedy_survivors
+from miners.near_duplicates.jaccard import jaccard
+from miners.near_duplicates.shingles import CODE, TEXT, ShingleRule, ShingleSets, shingle_sets
+from miners.near_duplicates.signatures import SignatureConfig, set_signatures, signatures
+
+__all__ = [
+    "CODE",
+    "TEXT",
+    "Banding",
+    "ShingleRule",
+    "ShingleSets",
+    "SignatureConfig",
+    "band_hashes",
+    "banding_for",
+    "bucket_pairs",
+    "components",
+    "greedy_survivors",
+    "jaccard",
+    "set_signatures",
+    "shingle_sets",
+    "signatures",
+]
