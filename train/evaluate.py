@@ -1,0 +1,204 @@
+"""Measures an embedding model: ``python train/evaluate.py MODEL --tasks pair-set --data PAIR_SET``.
+
+In: a model folder (ours, sentence-transformers', Hugging Face's) and what the tasks ask for. Out: a table on standard
+output and, with --output, one JSON file. Every row names its protocol, and BM25 stands beside the model on the very
+same candidates. Exit status: 0 done, 1 the measuring failed, 2 the arguments are wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a script: Python put this folder on the path, where the project's root belongs
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+from schemas.manifest import MANIFEST_NAME
+from schemas.pair import SPLITS
+from schemas.pair_set import read_manifest
+from train.bootstrap import LEVEL, RESAMPLES
+from train.command_line import CommandParser, nearest
+from train.journal import Journal
+from train.pair_set_search import PROTOCOLS, Encoder, SearchOptions, search_scores
+from train.score_rows import ScoreRow, format_table
+from train.split_rows import read_split
+
+LIBRARIES = ("pairmill", "bm25s", "numpy", "sentence-transformers", "torch", "transformers")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to measure. `prepare` reads and checks its input before a model is loaded (ValueError: the user's
+    mistake), and gives what then measures an encoder and the fields that identify the input in the JSON."""
+
+    summary: str
+    prepare: Callable[[argparse.Namespace, str, Journal], tuple[Callable[[Encoder], list[ScoreRow]], dict[str, Any]]]
+
+
+def _prepare_pair_set(
+    args: argparse.Namespace, device: str, journal: Journal
+) -> tuple[Callable[[Encoder], list[ScoreRow]], dict[str, Any]]:
+    if not args.data:
+        raise ValueError("the task pair-set needs a pair set: give its folder with --data")
+    _check_folder(args.data)
+    if args.split not in SPLITS:
+        raise ValueError(f"there is no split {args.split!r}{nearest(args.split, SPLITS)}; there is {', '.join(SPLITS)}")
+    protocols = _names(args.protocol, PROTOCOLS, "protocol")
+    options = SearchOptions(protocols, args.strip_comments, args.mask_names, device, args.seed)
+    rows = read_split(args.data, args.split)
+    if len(rows) < 2:
+        raise ValueError(f"split {args.split} of {args.data} has one row, which any model finds; mine more")
+    identity = {"data": args.data, "data_id": read_manifest(args.data).data_id, "split": args.split}
+    return lambda encoder: search_scores(rows, encoder, options, journal), identity
+
+
+TASKS = {"pair-set": Task("retrieval on a pair set's own split, beside BM25", _prepare_pair_set)}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status, or raises SystemExit(2) with a sentence for wrong arguments."""
+    parser = _parser()
+    args = parser.parse(sys.argv[1:] if argv is None else argv)
+    journal = Journal(args.quiet)
+    started = time.monotonic()
+    try:
+        device = _device(args.device)
+        output = _output(args.output)
+        prepared = {name: TASKS[name].prepare(args, device, journal) for name in _names(args.tasks, TASKS, "task")}
+        encoder = _load(args.model, device)
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        rows = [row for measure, _ in prepared.values() for row in measure(encoder)]
+    except (FloatingPointError, OSError, RuntimeError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    result = {
+        "model": args.model,
+        "tasks": {name: identity for name, (_, identity) in prepared.items()},
+        "seed": args.seed,
+        "interval": {"level": LEVEL, "resamples": RESAMPLES, "method": "percentile bootstrap"},
+        "device": device,
+        "seconds": round(time.monotonic() - started, 1),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "notes": journal.notes,
+        "rows": [asdict(row) for row in rows],
+    }
+    if output:
+        _write_json(output, result)
+    if not args.quiet:
+        print(f"{args.model}, seed {args.seed}; means in percent, 95 % intervals of the MRR by bootstrap over groups")
+    print(format_table(rows))
+    return 0
+
+
+def _parser() -> CommandParser:
+    parser = CommandParser(prog="evaluate", description="Measure an embedding model, beside BM25 on the same texts.")
+    parser.add_argument("model", metavar="MODEL", help="model folder, or a model's name on the Hugging Face hub")
+    tasks = "; ".join(f"{name}: {task.summary}" for name, task in TASKS.items())
+    parser.add_argument("--tasks", required=True, help=f"what to measure, comma-separated ({tasks})")
+    parser.add_argument("--data", help="folder of the pair set (task pair-set)")
+    parser.add_argument("--split", default="test", help=f"which of its splits: {', '.join(SPLITS)} (default: test)")
+    protocols = "; ".join(f"{name}: {text}" for name, text in PROTOCOLS.items())
+    parser.add_argument("--protocol", default=",".join(PROTOCOLS), help=f"comma-separated, default all ({protocols})")
+    parser.add_argument("--strip-comments", action="store_true", help="take comments and docstrings out of candidates")
+    parser.add_argument(
+        "--mask-names", action="store_true", help="also score candidates with their function's name masked"
+    )
+    parser.add_argument("--output", metavar="FILE.json", help="write the scores, with intervals and versions, here")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 (default: cuda where there is one)")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+    parser.add_argument("--quiet", action="store_true", help="print the table alone")
+    return parser
+
+
+def _names(text: str, known: dict[str, Any], what: str) -> tuple[str, ...]:
+    """The comma-separated names, each once; ValueError for one that is not known."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        if name not in known:
+            near = nearest(name, known)
+            raise ValueError(f"there is no {what} {name!r}{near}; there is {', '.join(known)}")
+    if not names:
+        raise ValueError(f"name at least one {what}: {', '.join(known)}")
+    return names
+
+
+def _device(name: str | None) -> str:
+    import torch
+
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ValueError(f"there is no device {name!r} here; leave --device out, or say cpu") from None
+    return name
+
+
+def _output(name: str | None) -> Path | None:
+    if name is None:
+        return None
+    path = Path(name)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"--output {name} is not a file in a folder that exists; name one, such as scores.json")
+    return path
+
+
+def _check_folder(folder: str) -> None:
+    """ValueError for a local folder that is not there; a URI is left to Arrow."""
+    if "://" in folder or Path(folder).is_dir():
+        return
+    raise ValueError(
+        f"there is no folder {folder}{_nearest_path(folder)}; --data takes a folder with a {MANIFEST_NAME}"
+    )
+
+
+def _nearest_path(path: str) -> str:
+    parent = Path(path).resolve().parent
+    return nearest(Path(path).name, os.listdir(parent)) if parent.is_dir() else ""
+
+
+def _load(model: str, device: str) -> Encoder:
+    """The encoder of a folder or a hub name; ValueError, in one sentence, where there is none."""
+    from train.encoders import load_encoder
+
+    looks_local = model.startswith((".", "/", "~")) or model.count("/") != 1 or Path(model).parent.is_dir()
+    if looks_local and not Path(model).exists():
+        raise ValueError(f"there is no model folder {model}{_nearest_path(model)}")
+    try:
+        return load_encoder(model, device)
+    except (OSError, KeyError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise ValueError(f"{model} cannot be loaded as a model: {why[:300]}") from error
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None  # run from a checkout that is not installed
+    return found
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    """Whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
