@@ -131,7 +131,10 @@ def steps(folder: Path, warcs: Sequence[Path], repositories: Path, workers: int,
         ),
         Step(
             "evaluate",
-            ("evaluate", str(run / "model"), "--tasks", str(pairs), "--output", str(scores), *hush),
+            (
+                *("evaluate", str(run / "model"), "--tasks", "pair-set", "--data", str(pairs)),
+                *("--strip-comments", "--mask-names", "--output", str(scores), *hush),
+            ),
             scores.exists,
         ),
     ]
