@@ -80,8 +80,9 @@ def delete(paths: Iterable[str]) -> None:
             elif os.path.lexists(path):
                 os.remove(path)
         else:
-            for result in FileSystems.match([path, join(path, "**")]):
-                FileSystems.delete([metadata.path for metadata in result.metadata_list])
+            for pattern in (path, join(path, "**")):
+                for metadata in FileSystems.match([pattern])[0].metadata_list:
+                    FileSystems.delete([metadata.path])
 
 
 def list_files(folder: str) -> list[FileInfo]:

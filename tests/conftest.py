@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from apache_beam.io.filesystem import BeamIOError
+from apache_beam.io.localfilesystem import LocalFileSystem
 
 from pipelines.finish import Job, file_entry, finish_pair_set
 from pipelines.runs import Run
@@ -78,3 +81,55 @@ def make_pair_set(tmp_path: Path) -> MakePairSet:
         return folder
 
     return make
+
+
+class StrictFileSystem(LocalFileSystem):
+    """`strict://…`: a local folder behind a scheme, whose rename refuses to overwrite, as HDFS may."""
+
+    root = ""
+
+    @classmethod
+    def scheme(cls):
+        return "strict"
+
+    @classmethod
+    def local(cls, path: str) -> str:
+        return path.replace("strict://", cls.root + "/", 1)
+
+    def match(self, patterns, limits=None):
+        results = super().match([self.local(pattern) for pattern in patterns], limits)
+        for pattern, result in zip(patterns, results, strict=True):
+            result.pattern = pattern
+            for metadata in result.metadata_list:
+                metadata.path = metadata.path.replace(self.root + "/", "strict://", 1)
+        return results
+
+    def create(self, path, *args, **kwargs):
+        return super().create(self.local(path), *args, **kwargs)
+
+    def open(self, path, *args, **kwargs):
+        return super().open(self.local(path), *args, **kwargs)
+
+    def exists(self, path):
+        return super().exists(self.local(path))
+
+    def rename(self, source_file_names, destination_file_names):
+        for source, destination in zip(source_file_names, destination_file_names, strict=True):
+            if os.path.exists(self.local(destination)):
+                raise BeamIOError("Rename operation failed", {(source, destination): FileExistsError(destination)})
+            os.makedirs(os.path.dirname(self.local(destination)), exist_ok=True)
+            os.rename(self.local(source), self.local(destination))
+
+    def delete(self, paths):
+        for path in map(self.local, paths):
+            if os.path.isdir(path):
+                shutil.rmtree(path)
+            else:
+                os.remove(path)
+
+
+@pytest.fixture
+def strict_storage(tmp_path: Path) -> Callable[[str], str]:
+    """Gives the address of a folder on a file system that is not local and refuses to overwrite."""
+    StrictFileSystem.root = str(tmp_path / "strict")
+    return lambda name: f"strict://{name}"

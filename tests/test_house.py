@@ -1,0 +1,146 @@
+"""The house rules: who may import whom, what mining and training must not need, and names that would shadow others."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("schemas", "miners", "pipelines", "train", "pairmill")
+MAY_IMPORT = {
+    "schemas": {"schemas"},
+    "miners": {"miners", "schemas"},
+    "pipelines": {"pipelines", "miners", "schemas"},
+    "train": {"train", "schemas", "miners"},
+    "pairmill": set(ROOMS),
+}
+FORBIDDEN = {
+    "schemas": {"apache_beam", "torch", "transformers"},
+    "miners": {"apache_beam", "torch", "transformers"},
+    "pipelines": {"torch", "transformers", "sentence_transformers"},
+    "train": {"apache_beam"},
+    "pairmill": set(),
+}
+NAMED_BY_THE_CONTRACT = {"miners.code"}
+OTHER_PACKAGES = {
+    *(
+        "apache_beam",
+        "bm25s",
+        "datasets",
+        "datasketch",
+        "evaluate",
+        "fastwarc",
+        "jinja2",
+        "numpy",
+        "pyarrow",
+        "py3langid",
+    ),
+    *(
+        "regex",
+        "requests",
+        "resiliparse",
+        "rich",
+        "safetensors",
+        "scipy",
+        "sentence_transformers",
+        "sentencex",
+        "torch",
+    ),
+    *("tokenizers", "transformers", "tree_sitter", "warc", "warcio", "xxhash", "yaml"),
+}
+
+
+def modules(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""}
+    return found
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_go_one_way(room):
+    assert modules(room)
+    for path in modules(room):
+        for name in imports(path):
+            top = name.split(".")[0]
+            assert top not in ROOMS or top in MAY_IMPORT[room], f"{path} imports {name}"
+            assert top not in FORBIDDEN[room], f"{path} imports {name}"
+            if room == "train" and top == "miners" and name != "miners":
+                assert name.startswith("miners.near_duplicates"), f"{path} imports {name}"
+
+
+def test_no_module_shadows_another():
+    installed = {*sys.stdlib_module_names, *OTHER_PACKAGES}
+    entry_points = {"train.evaluate"}  # train/ never stands on the path: see the test of scripts below
+    for room in ROOMS:
+        for path in modules(room):
+            name = path.parent.name if path.name == "__init__.py" else path.stem
+            dotted = ".".join(
+                (path.parent if path.name == "__init__.py" else path.with_suffix("")).relative_to(ROOT).parts
+            )
+            if name.startswith("__") or dotted in NAMED_BY_THE_CONTRACT | entry_points | set(ROOMS):
+                continue
+            assert name not in installed, f"{path} bears the name of another package"
+            assert name not in ROOMS or dotted in ROOMS, f"{path} bears the name of a room"
+
+
+def loaded_after(code: str) -> set[str]:
+    """The top-level modules that a fresh interpreter holds after running `code`."""
+    script = f"import sys\n{code}\nprint(' '.join({{name.split('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.split())
+
+
+def test_mining_needs_no_torch():
+    loaded = loaded_after("import pipelines.mine_web, pipelines.mine_code, pipelines.dedupe, pipelines.audit")
+    assert "apache_beam" in loaded and not loaded & {"torch", "transformers"}
+
+
+def test_training_needs_no_beam():
+    loaded = loaded_after("import train.run, train.evaluate")
+    assert "torch" in loaded and "apache_beam" not in loaded and "pipelines" not in loaded
+
+
+def test_the_command_imports_nothing_until_it_is_asked():
+    loaded = loaded_after("import pairmill.cli")
+    assert not loaded & {"apache_beam", "torch", "pyarrow"}
+
+
+@pytest.mark.parametrize("script", ["run.py", "evaluate.py"])
+def test_train_scripts_work_from_any_folder_without_an_install(script, tmp_path):
+    """-S -E keep an editable install and PYTHONPATH out; site-packages come in by name, behind everything else."""
+    packages = [path for path in sys.path if path.endswith("site-packages")]
+    code = (
+        f"import sys, runpy; sys.path[0] = {str(ROOT / 'train')!r}; sys.path += {packages!r}; "
+        f"sys.argv = ['x', '--help']; runpy.run_path({str(ROOT / 'train' / script)!r}, run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-S", "-E", "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "usage" in done.stdout.lower()
+
+
+def test_the_version_stands_in_one_place_each():
+    from schemas.manifest import CODE_VERSION
+
+    assert f'version="{CODE_VERSION}"' in (ROOT / "setup.py").read_text()
+
+
+def test_pinned_versions_cover_what_setup_asks_for():
+    pinned = {line.split("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().split()}
+    setup = (ROOT / "setup.py").read_text()
+    lists = [node for node in ast.walk(ast.parse(setup)) if isinstance(node, ast.List)]
+    asked = {value.value for one in lists for value in one.elts if isinstance(value, ast.Constant)}
+    names = {name.split("[")[0].split(">")[0].split("=")[0].lower().replace("_", "-") for name in asked}
+    not_of_the_tests = {"trafilatura", "rensa", "schemas*", "miners*", "pipelines*", "pairmill*", "train*"}
+    files = {name for name in names if "/" in name}
+    missing = {name for name in names - not_of_the_tests - files if " " not in name} - pinned
+    assert not missing
