@@ -22,13 +22,13 @@ class CommandParser(argparse.ArgumentParser):
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """The arguments. SystemExit(2) for any that is not known."""
-        args, unknown = self.parse_known_args([_with_dashes(word) for word in argv])
-        if unknown:
-            word = unknown[0].split("=")[0]
-            flags = [flag for action in self._actions for flag in action.option_strings]
-            what = "flag" if word.startswith("-") else "argument"
-            self.error(f"there is no {what} {word}{nearest(word, flags)}; --help lists all")
-        return args
+        words = [_with_dashes(word) for word in argv]
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        for word in words:
+            flag = word.partition("=")[0]
+            if flag.startswith("--") and flag not in flags:
+                self.error(f"there is no flag {flag}{nearest(flag, flags)}; --help lists all")
+        return self.parse_args(words)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
