@@ -32,9 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_help())
         return 0 if given else USAGE_ERROR
     if given[0] in ("-V", "--version"):
-        from pairmill import __version__
+        from schemas.manifest import CODE_VERSION
 
-        print(f"pairmill {__version__}")
+        print(f"pairmill {CODE_VERSION}")
         return 0
     name = given[0]
     if name not in COMMANDS:

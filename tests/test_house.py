@@ -48,7 +48,7 @@ OTHER_PACKAGES = {
         "sentencex",
         "torch",
     ),
-    *("tokenizers", "transformers", "tree_sitter", "warc", "warcio", "xxhash", "yaml"),
+    *("py3langid", "tokenizers", "torch", "transformers", "tree_sitter", "warc", "warcio", "xxhash", "yaml"),
 }
 
 
