@@ -1,0 +1,102 @@
+"""`pairmill explain SET ROW`: where a row came from, or why it was removed and by what.
+
+Reads the set's own files: data, evidence and rejects. A row is named by its row_id or its pair_id, or the beginning of
+one. For a removed row it shows the evidence and the row that was kept for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from pipelines.failures import report_errors
+from schemas.manifest import Manifest
+from schemas.pair_set import open_folder, read_manifest, read_pair_set
+
+LEAST_DIGITS = 6
+MOST_SHOWN = 10
+
+
+def explain(folder: str, row: str) -> list[str]:
+    """The lines that explain a row; ValueError if the set knows nothing of it."""
+    if len(row) < LEAST_DIGITS or set(row) - set("0123456789abcdef"):
+        raise ValueError(f"{row!r} is no row: give a row_id or pair_id, or at least its first {LEAST_DIGITS} digits")
+    manifest = read_manifest(folder)
+    lines: list[str] = []
+    for found in _kept_rows(folder, row):
+        lines += [f"kept in {_split(folder, manifest, found['row_id'])}", *_describe(found), ""]
+    for evidence in _evidence_rows(folder, manifest, row):
+        lines += ["removed", *_plain(evidence), ""]
+        for kept in _kept_rows(folder, str(evidence.get("kept_row_id"))):
+            lines += ["the row that was kept for it", *_describe(kept), ""]
+    if not lines:
+        raise ValueError(f"{folder} knows no row {row}: neither its data nor its evidence names it")
+    return lines
+
+
+def _kept_rows(folder: str, row: str) -> list[dict[str, Any]]:
+    wanted = pc.starts_with(ds.field("row_id"), row) | pc.starts_with(ds.field("pair_id"), row)
+    return read_pair_set(folder).to_table(filter=wanted).slice(0, MOST_SHOWN).to_pylist()
+
+
+def _split(folder: str, manifest: Manifest, row_id: str) -> str:
+    for split in manifest.splits:
+        if read_pair_set(folder, split).count_rows(filter=ds.field("row_id") == row_id):
+            return split
+    return "no split"
+
+
+def _evidence_rows(folder: str, manifest: Manifest, row: str) -> Iterator[dict[str, Any]]:
+    system, root = open_folder(folder)
+    paths = [f"{root}/{entry.path}" for entry in manifest.files if entry.folder == "evidence"]
+    if not paths:
+        return
+    evidence = ds.dataset(paths, filesystem=system, format="parquet")
+    ids = [name for name in evidence.schema.names if name in ("removed_row_id", "removed_pair_id")]
+    wanted = pc.starts_with(ds.field(ids[0]), row)
+    for name in ids[1:]:
+        wanted = wanted | pc.starts_with(ds.field(name), row)
+    yield from evidence.to_table(filter=wanted).slice(0, MOST_SHOWN).to_pylist()
+
+
+def _describe(row: dict[str, Any]) -> list[str]:
+    lines = _plain({key: row[key] for key in ("row_id", "pair_id", "source", "group", "cluster")})
+    lines += _plain({key: value for key, value in row["provenance"].items() if key != "docstring_raw"})
+    for side in ("anchor", "positive"):
+        lines += [f"{side}:", *(f"    {line}" for line in row[side].splitlines())]
+    return lines
+
+
+def _plain(values: dict[str, Any]) -> list[str]:
+    return [f"  {key}: {value}" for key, value in values.items() if value is not None]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`pairmill explain`; 0 when the row was found, 2 when the set does not know it or is none."""
+    parser = argparse.ArgumentParser(
+        prog="pairmill explain",
+        description="Where a row of a pair set came from, or why it was removed and by what.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", help="a pair set's folder")
+    parser.add_argument("row", help="a row_id or pair_id, or its first digits")
+    args = parser.parse_args(argv)
+
+    def run() -> int:
+        try:
+            print("\n".join(explain(args.folder, args.row)))
+        except pa.ArrowException as error:
+            raise ValueError(f"{args.folder} cannot be read ({error}); run `pairmill verify` on it") from None
+        return 0
+
+    return report_errors("explain", run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
