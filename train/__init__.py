@@ -1,1 +1,4 @@
-"""The trainer and the evaluator: they read pair sets, and know neither Beam nor the pipelines."""
+"""The trainer and the evaluator of embedding models: contrastive training on pair sets, and retrieval scores.
+
+`train` knows `schemas`, torch and transformers; of the miners only `miners.near_duplicates`, and never Beam.
+"""

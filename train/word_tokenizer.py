@@ -1,0 +1,78 @@
+"""Tokenizers trained on the shards, for encoders whose base has none.
+
+All splitting of identifiers (camelCase, snake_case, letters from digits) is done inside the tokenizer itself, so that
+whoever loads the exported `tokenizer.json` cuts a text as the trainer did.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+from schemas.token_cache import tokenizer_hash
+from train.ragged import Ragged
+
+UNKNOWN, PADDING, OPENING, CLOSING, MASK = "[UNK]", "[PAD]", "[CLS]", "[SEP]", "[MASK]"
+
+# A blank where a capital starts a word: fooBar -> foo Bar, HTTPServer -> HTTP Server.
+_CAMEL = Regex(r"(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})")
+_WORDS = Regex(r"[\p{L}\p{M}]+|\p{N}+")
+_WORDS_AND_MARKS = Regex(r"[\p{L}\p{M}]+|\p{N}+|[^\s\p{L}\p{M}\p{N}_]")
+# A word piece longer than this in training is data (base64, hashes), not language.
+_LONGEST_PIECE = 24
+
+
+def train_word_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
+    """Words and pieces of words without marks, for a bag. `vocabulary` counts rows, `UNKNOWN` among them."""
+    tokenizer = _word_pieces(_WORDS)
+    return _train(tokenizer, texts, vocabulary, [UNKNOWN])
+
+
+def train_marked_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
+    """Words, pieces and marks, framed as BERT frames them, for a small Transformer."""
+    tokenizer = _word_pieces(_WORDS_AND_MARKS)
+    _train(tokenizer, texts, vocabulary, [PADDING, UNKNOWN, OPENING, CLOSING, MASK])
+    frame = [(name, tokenizer.token_to_id(name)) for name in (OPENING, CLOSING)]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{OPENING} $A {CLOSING}", pair=f"{OPENING} $A {CLOSING} $B {CLOSING}", special_tokens=frame
+    )
+    return tokenizer
+
+
+def fingerprint(tokenizer: Tokenizer) -> str:
+    """What keys a token cache: the hash of the tokenizer's definition, lengths aside (the key has them apart)."""
+    definition = json.loads(tokenizer.to_str())
+    definition.update(truncation=None, padding=None)
+    return tokenizer_hash(json.dumps(definition, sort_keys=True))
+
+
+def cut_tokens(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> Ragged:
+    """The first `length` tokens of each text, nothing added."""
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(length)
+    encodings = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+    return Ragged.from_lists([encoding.ids for encoding in encodings])
+
+
+def _word_pieces(words: Regex) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordPiece(unk_token=UNKNOWN, max_input_chars_per_word=100))
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFKC(), normalizers.Replace(_CAMEL, " "), normalizers.Lowercase()]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(words, behavior="removed", invert=True)
+    tokenizer.decoder = decoders.WordPiece()
+    return tokenizer
+
+
+def _train(tokenizer: Tokenizer, texts: Iterable[str], vocabulary: int, special: list[str]) -> Tokenizer:
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocabulary,
+        min_frequency=2,
+        special_tokens=special,
+        show_progress=False,
+        limit_alphabet=min(2000, max(vocabulary // 4, 64)),
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
