@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -94,4 +95,4 @@ class Lengths:
 def _half_doublings() -> Iterator[tuple[int, int]]:
     """0–1, 1–2, 2–3, 3–4, 4–6, 6–8, 8–12, 12–16 …: every edge is an edge of the fine bins too."""
     edges = [0, 1, *(edge for k in range(1, 31) for edge in (2**k, 3 * 2 ** (k - 1)))]
-    yield from zip(edges, edges[1:], strict=False)
+    yield from pairwise(edges)

@@ -95,6 +95,8 @@ class Summary:
     """The rows with the smallest keyed hashes, by (kind, language)."""
     extremes: dict[tuple[str, str], list[tuple[int, Place]]] = field(default_factory=dict)
     """(length, place) of the shortest and longest sides, by (kind, "shortest anchor" …), most extreme first."""
+    clustered: int = 0
+    """Rows that have a cluster: all of a set that went through dedupe, none before."""
     _hashes: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -108,7 +110,7 @@ class Summary:
         return sum(self.pairs.values())
 
     def add(self, table: pa.Table, split: str, file: int, first_row: int) -> None:
-        """Take in rows (of at least `SUMMARY_COLUMNS`) of one split; `first_row` is the place of the first in `file`."""
+        """Take in rows of one split, with `SUMMARY_COLUMNS` at least; `first_row` is the first one's place in `file`."""
         if not table.num_rows:
             return
         kinds, languages, sources = (_coded(table.column(name)) for name in ("kind", "language", "source"))
@@ -119,6 +121,7 @@ class Summary:
         self.years.update(_years(provenance["date"]))
         if "docstring_language" in signals:
             self.docstring_languages.update(_docstring_languages(signals["docstring_language"], kinds))
+        self.clustered += table.num_rows - table.column("cluster").null_count
         measures = {name: _integers(signals[name]) for name in MEASURES}
         rows = _hash_rows(table, sources, SPLITS.index(split), file, first_row, self.config.seed)
         self._count_values(rows, SPLITS.index(split))
@@ -148,12 +151,13 @@ class Summary:
             self._keep_samples(kind_language, places)
         for (kind, what), found in other.extremes.items():
             self._rank_extremes(kind, what, found)
+        self.clustered += other.clustered
         self._hashes.extend(other._hashes)
 
     def row_hashes(self) -> np.ndarray:
         """The sampled rows' hashes (`ROW_TYPE`), by key."""
         rows = np.concatenate([np.zeros(0, dtype=ROW_TYPE), *self._hashes])
-        return rows[np.argsort(rows["key"], kind="stable")]
+        return rows[np.lexsort((rows["row"], rows["file"], rows["key"]))]
 
     def to_bytes(self) -> bytes:
         """For another worker of the same job; `from_bytes` reads it."""

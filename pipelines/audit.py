@@ -1,0 +1,255 @@
+"""`pairmill audit`: a pair set in, `report.html` and `audit.json` out; exit 1 when a gate fails.
+
+    Create([END] + data files) | ParDo(summarise) | GroupByKey | ParDo(merge and write)
+
+The summaries hold numbers only and are bounded in size, so that memory is flat; the last step reads again the few rows
+that the report shows. The rules about what is measured stand in `miners/audit`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import apache_beam as beam
+import pyarrow.parquet as pq
+from rich.console import Console
+
+from miners.audit import (
+    SUMMARY_COLUMNS,
+    AuditConfig,
+    Gates,
+    Summary,
+    audit_figures,
+    parse_gates,
+    render_report,
+)
+from miners.audit.figures import wanted_places
+from miners.audit.report import number
+from miners.audit.samples import SHOWN_COLUMNS, shown_row
+from miners.audit.summary import Place
+from pipelines import storage
+from pipelines.failures import report_errors
+from pipelines.options import Command, JobParser, UsageError, parse, pipeline_options
+from pipelines.running import run_pipeline
+from schemas.manifest import MANIFEST_NAME, FileEntry, Manifest, PairSetError, parse_manifest
+
+REPORT_NAME = "report.html"
+FIGURES_NAME = "audit.json"
+GATE_FAILED = 1
+END = None
+"""Travels beside the files, so that the audit of an empty set ends too."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One data file of the set: its place among the files, and what the manifest says of it."""
+
+    index: int
+    path: str
+    split: str
+    rows: int
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    return report_errors("audit", lambda: _run(parse(_parser(), argv)))
+
+
+class SummariseFile(beam.DoFn):
+    """Summarises one data file, a row group at a time; gives ("", the summary as bytes)."""
+
+    def __init__(self, set_path: str, config: AuditConfig) -> None:
+        self.set_path = set_path
+        self.config = config
+
+    def process(self, file: DataFile | None) -> Iterator[tuple[str, bytes]]:
+        """Read and summarise, unless it is END. Raises PairSetError for a file that is not what the manifest says."""
+        if file is None:
+            yield "", b""
+            return
+        summary = Summary(self.config)
+        with storage.open_read(storage.join(self.set_path, file.path)) as stream:
+            parquet = _open_parquet(stream, file.path)
+            for group in range(parquet.num_row_groups):
+                table = parquet.read_row_group(group, columns=list(SUMMARY_COLUMNS))
+                summary.add(table, file.split, file.index, summary.rows)
+        if summary.rows != file.rows:
+            raise PairSetError(
+                f"{file.path} holds {summary.rows:,} rows where the manifest says {file.rows:,}; "
+                "run `pairmill verify` on the set"
+            )
+        yield "", summary.to_bytes()
+
+
+class WriteAudit(beam.DoFn):
+    """Merges the summaries, reads the rows that are shown, and writes the two files; gives the data id."""
+
+    def __init__(self, set_path: str, output: str, config: AuditConfig, gates: Gates | None) -> None:
+        self.set_path = set_path
+        self.output = output
+        self.config = config
+        self.gates = gates
+
+    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[str]:
+        """`element` is the one group of all summaries."""
+        summary = Summary(self.config)
+        for data in element[1]:
+            if data:
+                summary.merge(Summary.from_bytes(data))
+        manifest = load_manifest(self.set_path)
+        shown = _read_shown(self.set_path, data_files(manifest), wanted_places(summary))
+        figures = audit_figures(summary, manifest, self.set_path, shown, self.gates)
+        text = json.dumps(figures, indent=1, ensure_ascii=False) + "\n"
+        storage.write_atomically(storage.join(self.output, REPORT_NAME), render_report(figures).encode())
+        storage.write_atomically(storage.join(self.output, FIGURES_NAME), text.encode())
+        yield manifest.data_id
+
+
+def load_manifest(set_path: str) -> Manifest:
+    """The manifest of a set on any file system that Beam knows. Raises PairSetError."""
+    path = storage.join(set_path, MANIFEST_NAME)
+    if not storage.exists(path):
+        raise PairSetError(
+            f"{set_path} is no finished pair set: it has no {MANIFEST_NAME}; let the job that writes it end"
+        )
+    return parse_manifest(storage.read_bytes(path), path)
+
+
+def data_files(manifest: Manifest) -> list[DataFile]:
+    """The set's data files, in the order of their names."""
+    return [DataFile(i, f.path, f.split or "train", f.rows) for i, f in enumerate(manifest.data_files())]
+
+
+def _parser() -> JobParser:
+    parser = JobParser(
+        prog="pairmill audit",
+        description="Say what is in a pair set, and whether it is worth training on.",
+        allow_abbrev=False,
+        epilog="Flags of Beam's own (--runner, --project, --region, …) are passed on.",
+    )
+    parser.add_argument("--input", required=True, metavar="SET", help="the pair set's folder")
+    parser.add_argument("--output", required=True, metavar="FOLDER", help="folder for report.html and audit.json")
+    parser.add_argument("--overwrite", action="store_true", help="replace a report that is in the way")
+    parser.add_argument("--gates", metavar="FILE", help="thresholds as YAML; exit 1 when one is broken")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the samples (default: 0)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: the cores; 1 for small sets)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be read, and stop")
+    parser.add_argument("--quiet", action="store_true", help="only the closing line, and gates that failed")
+    return parser
+
+
+def _run(command: Command) -> int:
+    args = command.args
+    if args.workers is not None and args.workers < 1:
+        raise UsageError(f"--workers must be 1 or more, not {args.workers}")
+    gates = _read_gates(args.gates)
+    set_path = args.input.rstrip("/") or "/"
+    manifest = load_manifest(set_path)
+    _check_files(set_path, manifest.data_files())
+    files = data_files(manifest)
+    size = sum(f.bytes for f in manifest.data_files())
+    if args.dry_run:
+        print(f"{len(files):,} files, {size / 1e6:,.1f} MB, {sum(f.rows for f in files):,} rows; nothing was written")
+        return 0
+    config = AuditConfig(rows=sum(f.rows for f in files), seed=args.seed)
+    options = pipeline_options(command, size)
+    _take_output(args.output, overwrite=args.overwrite)
+    with run_pipeline(options) as pipeline:
+        (
+            pipeline
+            | "files" >> beam.Create([END, *files])
+            | "spread" >> beam.Reshuffle()
+            | "summarise" >> beam.ParDo(SummariseFile(set_path, config))
+            | "gather" >> beam.GroupByKey()
+            | "write" >> beam.ParDo(WriteAudit(set_path, args.output, config, gates))
+        )
+    return _report(args.output, quiet=args.quiet)
+
+
+def _read_gates(path: str | None) -> Gates | None:
+    if path is None:
+        return None
+    if not storage.exists(path):
+        raise UsageError(f"there is no file of gates {path}; check the path given to --gates")
+    return parse_gates(storage.read_bytes(path), path)
+
+
+def _check_files(set_path: str, entries: Sequence[FileEntry]) -> None:
+    """Every data file must be there with its size, before any work is done. Raises PairSetError."""
+    sizes: dict[str, int] = {}
+    for folder in sorted({entry.path.rsplit("/", 1)[0] for entry in entries}):
+        infos = storage.list_files(storage.join(set_path, folder))
+        sizes |= {f"{folder}/{_last_part(info.path)}": info.size for info in infos}
+    for entry in entries:
+        if sizes.get(entry.path) != entry.bytes:
+            raise PairSetError(
+                f"{set_path}: {entry.path} is missing or not {entry.bytes:,} bytes long; "
+                "run `pairmill verify` on the folder, and write the set again"
+            )
+
+
+def _take_output(output: str, *, overwrite: bool) -> None:
+    ours = [storage.join(output, name) for name in (REPORT_NAME, FIGURES_NAME)]
+    if any(map(storage.exists, ours)) and not overwrite:
+        raise UsageError(f"{output} holds a report; give --overwrite to replace it, or another --output")
+    storage.delete(ours)
+
+
+def _open_parquet(stream: Any, name: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(stream)
+    except (OSError, ValueError):
+        raise PairSetError(f"{name} is no readable Parquet file; run `pairmill verify` on the set") from None
+
+
+def _read_shown(set_path: str, files: Sequence[DataFile], places: Sequence[Place]) -> dict[Place, Mapping[str, Any]]:
+    """The rows at the places, as the report shows them: each row group that has one is read once."""
+    shown: dict[Place, Mapping[str, Any]] = {}
+    in_order = sorted(places, key=lambda place: (place.file, place.row))
+    for index, wanted in groupby(in_order, key=lambda place: place.file):
+        waiting = list(wanted)
+        with storage.open_read(storage.join(set_path, files[index].path)) as stream:
+            parquet, start = _open_parquet(stream, files[index].path), 0
+            for group in range(parquet.num_row_groups):
+                end = start + parquet.metadata.row_group(group).num_rows
+                here = [place for place in waiting if start <= place.row < end]
+                if here:
+                    table = parquet.read_row_group(group, columns=list(SHOWN_COLUMNS))
+                    rows = table.take([place.row - start for place in here]).to_pylist()
+                    shown |= {
+                        place: shown_row(row, files[index].split, set_path)
+                        for place, row in zip(here, rows, strict=True)
+                    }
+                start = end
+    return shown
+
+
+def _report(output: str, *, quiet: bool) -> int:
+    path = storage.join(output, FIGURES_NAME)
+    if not storage.exists(path):
+        print(f"the audit was handed to its runner; the report will be in {output}")
+        return 0
+    figures = json.loads(storage.read_bytes(path))
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if not quiet:
+        for finding in figures["findings"]:
+            print(f"{finding['level']}: {finding['title']}")
+    failed = [gate for gate in figures["gates"] if not gate["passed"]]
+    for gate in failed:
+        style = "share" if gate["gate"].startswith("max_") else "count"
+        line = f"gate {gate['gate']} failed: {number(gate['value'], style)}, not {number(gate['threshold'], style)}"
+        console.print(line, style="red", markup=False)
+    print(f"{storage.join(output, REPORT_NAME)}: {figures['pairs']['total']:,} pairs audited")
+    return GATE_FAILED if failed else 0
+
+
+def _last_part(path: str) -> str:
+    return path.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
