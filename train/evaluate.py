@@ -23,13 +23,17 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
+import torch
+from safetensors import SafetensorError
+
 from schemas.manifest import MANIFEST_NAME
 from schemas.pair import SPLITS
 from schemas.pair_set import read_manifest
 from train.bootstrap import LEVEL, RESAMPLES
 from train.command_line import CommandParser, nearest
+from train.encoders import TextEncoder, load_encoder
 from train.journal import Journal
-from train.pair_set_search import PROTOCOLS, Encoder, SearchOptions, search_scores
+from train.pair_set_search import PROTOCOLS, SearchOptions, search_scores
 from train.score_rows import ScoreRow, format_table
 from train.split_rows import read_split
 
@@ -42,12 +46,14 @@ class Task:
     mistake), and gives what then measures an encoder and the fields that identify the input in the JSON."""
 
     summary: str
-    prepare: Callable[[argparse.Namespace, str, Journal], tuple[Callable[[Encoder], list[ScoreRow]], dict[str, Any]]]
+    prepare: Callable[
+        [argparse.Namespace, str, Journal], tuple[Callable[[TextEncoder], list[ScoreRow]], dict[str, Any]]
+    ]
 
 
 def _prepare_pair_set(
     args: argparse.Namespace, device: str, journal: Journal
-) -> tuple[Callable[[Encoder], list[ScoreRow]], dict[str, Any]]:
+) -> tuple[Callable[[TextEncoder], list[ScoreRow]], dict[str, Any]]:
     if not args.data:
         raise ValueError("the task pair-set needs a pair set: give its folder with --data")
     _check_folder(args.data)
@@ -72,6 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     journal = Journal(args.quiet)
     started = time.monotonic()
     try:
+        if args.seed < 0:
+            raise ValueError(f"--seed {args.seed} is below 0; any number from 0 on will do")
         device = _device(args.device)
         output = _output(args.output)
         prepared = {name: TASKS[name].prepare(args, device, journal) for name in _names(args.tasks, TASKS, "task")}
@@ -135,8 +143,6 @@ def _names(text: str, known: dict[str, Any], what: str) -> tuple[str, ...]:
 
 
 def _device(name: str | None) -> str:
-    import torch
-
     if name is None:
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -169,16 +175,14 @@ def _nearest_path(path: str) -> str:
     return nearest(Path(path).name, os.listdir(parent)) if parent.is_dir() else ""
 
 
-def _load(model: str, device: str) -> Encoder:
+def _load(model: str, device: str) -> TextEncoder:
     """The encoder of a folder or a hub name; ValueError, in one sentence, where there is none."""
-    from train.encoders import load_encoder
-
     looks_local = model.startswith((".", "/", "~")) or model.count("/") != 1 or Path(model).parent.is_dir()
     if looks_local and not Path(model).exists():
         raise ValueError(f"there is no model folder {model}{_nearest_path(model)}")
     try:
         return load_encoder(model, device)
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
         why = " ".join(str(error).split())
         raise ValueError(f"{model} cannot be loaded as a model: {why[:300]}") from error
 

@@ -17,6 +17,8 @@ from schemas.side_hash import positive_is_code
 from train.bm25_baseline import bm25_blocks, code_words, text_words
 from train.bootstrap import resampled_means
 from train.code_variants import has_grammar, mask_name, strip_comments
+from train.encoder import Side
+from train.encoders import TextEncoder
 from train.journal import Journal
 from train.known_pairs import OwnRowOnly
 from train.retrieval import ScoreBlock, cosine_blocks, metric_values, ranks_of
@@ -32,14 +34,6 @@ PROTOCOLS = {
 }
 ALL_SOURCES = "all"
 MEAN_OF_SOURCES = "mean of sources"
-
-
-class Encoder(Protocol):
-    """What `train.encoders.load_encoder` gives."""
-
-    def encode(self, texts: Sequence[str], side: str, batch_size: int = ...) -> np.ndarray:
-        """One float32 row a text."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -93,7 +87,7 @@ class _Measured:
     by_group: np.ndarray | None
 
 
-def search_scores(rows: SplitRows, encoder: Encoder, options: SearchOptions, journal: Journal) -> list[ScoreRow]:
+def search_scores(rows: SplitRows, encoder: TextEncoder, options: SearchOptions, journal: Journal) -> list[ScoreRow]:
     """Every score row of the task, in the order: candidate texts, protocol, source, system.
 
     `journal` is told what is being done, and what was left out and why.
@@ -115,7 +109,7 @@ def search_scores(rows: SplitRows, encoder: Encoder, options: SearchOptions, jou
     return found
 
 
-def _encode(encoder: Encoder, texts: Sequence[str], side: str) -> np.ndarray:
+def _encode(encoder: TextEncoder, texts: Sequence[str], side: Side) -> np.ndarray:
     vectors = np.ascontiguousarray(encoder.encode(texts, side=side), np.float32)
     bad = np.flatnonzero(~np.isfinite(vectors).all(1))
     if bad.size:
