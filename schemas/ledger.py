@@ -26,7 +26,7 @@ REASONS: dict[str, tuple[str, ...]] = {
     "mine-code/file": ("unknown_language", "too_large", "vendored", "test", "generated", "minified", "empty"),
     "mine-code/function": ("no_docstring",),
     "mine-code/pair": ("docstring_too_short", "code_too_short", "code_too_long"),
-    "dedupe/exact": ("same_row", "same_pair"),
+    "dedupe/exact": ("empty_side", "same_row", "same_pair"),
     "dedupe/near": ("near_duplicate",),
     "dedupe/cap": ("anchor_repeats", "positive_repeats"),
     "dedupe/contamination": ("contaminated",),

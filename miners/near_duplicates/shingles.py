@@ -26,7 +26,7 @@ _WORD_BASE = 0xD1342543DE82EF95
 # Text and code never share a shingle: a comment that quotes code is not that code.
 _DOMAIN = {False: 0x243F6A8885A308D3, True: 0x13198A2E03707344}
 _CHUNK_TEXTS = 64
-_CHUNK_CHARS = 1 << 18
+_CHUNK_CHARS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +103,26 @@ def shingle_hash(shingle: Sequence[str], is_code: bool) -> int:
 
 def shingle_sets(texts: Iterable[str], rule: ShingleRule) -> ShingleSets:
     """The shingle set of each text, in order."""
-    hashes: list[np.ndarray] = []
-    sizes: list[np.ndarray] = []
-    for chunk in _chunks(texts, rule.is_code):
-        found, counts = _chunk_sets(chunk, rule)
-        hashes.append(found)
-        sizes.append(counts)
-    offsets = np.zeros(sum(map(len, sizes)) + 1, np.int64)
-    if not hashes:
-        return ShingleSets(np.zeros(0, np.uint64), offsets)
-    np.cumsum(np.concatenate(sizes), out=offsets[1:])
-    return ShingleSets(np.concatenate(hashes), offsets)
+    return concatenate_sets([_as_sets(*_mixed_sets(chunk, rule)) for chunk in _chunks(texts, rule.is_code)])
+
+
+def side_sets(texts: Sequence[str], is_code: np.ndarray, text: ShingleRule, code: ShingleRule) -> ShingleSets:
+    """The shingle set of each text, in order, by the `code` rule where `is_code` (bool) says so."""
+    if not is_code.any() or is_code.all():
+        return shingle_sets(texts, code if len(texts) and is_code.all() else text)
+    order = np.argsort(is_code, kind="stable")
+    split = len(texts) - int(is_code.sum())
+    parts = [
+        shingle_sets([texts[i] for i in some], rule) for some, rule in ((order[:split], text), (order[split:], code))
+    ]
+    return take_sets(concatenate_sets(parts), np.argsort(order))
+
+
+def concatenate_sets(parts: Sequence[ShingleSets]) -> ShingleSets:
+    """The sets of all parts, one part after another."""
+    sizes = [part.sizes() for part in parts]
+    hashes = [part.hashes for part in parts]
+    return _as_sets(np.concatenate([np.zeros(0, np.uint64), *hashes]), np.concatenate([np.zeros(0, int), *sizes]))
 
 
 def union_sets(left: ShingleSets, right: ShingleSets) -> ShingleSets:
@@ -124,15 +133,19 @@ def union_sets(left: ShingleSets, right: ShingleSets) -> ShingleSets:
     merged = np.empty(int(ends[-1]) if len(ends) else 0, np.uint64)
     merged[_positions(starts, left.sizes())] = left.hashes
     merged[_positions(starts + left.sizes(), right.sizes())] = right.hashes
-    hashes, counts = _sorted_distinct(merged, sizes)
-    return ShingleSets(hashes, np.concatenate([[0], np.cumsum(counts)]))
+    return _as_sets(*_sorted_distinct(merged, sizes))
 
 
 def take_sets(sets: ShingleSets, indices: np.ndarray) -> ShingleSets:
     """The sets at `indices`, in that order."""
     sizes = sets.sizes()[indices]
-    hashes = sets.hashes[_positions(sets.offsets[indices], sizes)]
-    return ShingleSets(hashes, np.concatenate([[0], np.cumsum(sizes)]))
+    return _as_sets(sets.hashes[_positions(sets.offsets[indices], sizes)], sizes)
+
+
+def _as_sets(hashes: np.ndarray, sizes: np.ndarray) -> ShingleSets:
+    offsets = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=offsets[1:])
+    return ShingleSets(hashes, offsets)
 
 
 def _positions(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -153,6 +166,18 @@ def _chunks(texts: Iterable[str], is_code: bool) -> Iterator[list[str]]:
         chars += len(prepared) + 1
     if chunk:
         yield chunk
+
+
+def _mixed_sets(texts: list[str], rule: ShingleRule) -> tuple[np.ndarray, np.ndarray]:
+    """`_chunk_sets` of the ASCII texts, at a byte a code point, and of the others, in the order of the texts."""
+    is_ascii = np.fromiter(map(str.isascii, texts), bool, len(texts))
+    if is_ascii.all() or not is_ascii.any():
+        return _chunk_sets(texts, rule)
+    order = np.argsort(~is_ascii, kind="stable")
+    split = int(is_ascii.sum())
+    parts = [_as_sets(*_chunk_sets([texts[i] for i in some], rule)) for some in (order[:split], order[split:])]
+    taken = take_sets(concatenate_sets(parts), np.argsort(order))
+    return taken.hashes, taken.sizes()
 
 
 def _chunk_sets(texts: list[str], rule: ShingleRule) -> tuple[np.ndarray, np.ndarray]:

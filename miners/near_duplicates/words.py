@@ -80,7 +80,13 @@ def code_class(char: str) -> int:
 def class_table(is_code: bool, size: int = sys.maxunicode + 1) -> np.ndarray:
     """uint8 array: the class of each code point below `size`."""
     classify = code_class if is_code else text_class
-    return np.fromiter((classify(chr(i)) for i in range(size)), np.uint8, size)
+    table = np.full(size, WORD, np.uint8)
+    for low, high in _UNSPACED:
+        table[low : high + 1] = SINGLE
+    # Beyond the second plane only the scripts above, tags and private use are assigned.
+    listed = [*range(min(size, 0x20000)), *range(0xE0000, min(size, 0xE0200))]
+    table[listed] = np.fromiter((classify(chr(i)) for i in listed), np.uint8, len(listed))
+    return table
 
 
 def prepare(text: str, is_code: bool) -> str:

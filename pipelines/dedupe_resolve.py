@@ -1,0 +1,202 @@
+"""Fourth pass of dedupe: one worker decides, on arrays of the rows that share anything, and writes verdicts a unit.
+
+In: facts, edges and what was scanned of each row; untouched rows are never gathered. Out: a file of verdicts with
+evidence for each unit, and the counts that hold for the whole input.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from miners.near_duplicates.resolve import (
+    ANCHOR,
+    CONTAMINATED,
+    EMPTY,
+    JOINT,
+    POSITIVE,
+    RULES,
+    SIDES,
+    Edges,
+    Rows,
+    Verdicts,
+    resolve,
+)
+from pipelines import storage
+from pipelines.dedupe_config import DedupeConfig
+from pipelines.dedupe_files import TemporaryFiles, read_arrays, read_table, write_table
+from pipelines.dedupe_match import FACT_KINDS
+from pipelines.dedupe_scan import PASSING
+from pipelines.dedupe_verify import EDGE_KINDS
+from pipelines.evaluation_texts import evaluation_hashes
+from schemas.evidence import EVIDENCE_SCHEMA
+
+VERDICT_SCHEMA = pa.schema(
+    [pa.field("row", pa.uint32()), pa.field("code", pa.uint8()), pa.field("cluster", pa.int64()), *EVIDENCE_SCHEMA]
+)
+
+
+class ResolveRows(beam.DoFn):
+    """(PASSING, everything) → (unit, "") for each unit, and (PASSING, counts of the whole)."""
+
+    def __init__(self, config: DedupeConfig, files: TemporaryFiles, evaluation: tuple[str, ...] = ()) -> None:
+        self.config, self.files, self.evaluation = config, files, evaluation
+
+    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[tuple[str, bytes]]:
+        """Decide on the whole input."""
+        told = sorted((json.loads(value) for value in element[1]), key=lambda item: json.dumps(item, sort_keys=True))
+        units = {item["unit"]: item["rows"] for item in told if "unit" in item}
+        summary = _sums(told)
+        summary["rows"] = sum(units.values())
+        near, leaks = self._edges([item["edges"] for item in told if "edges" in item])
+        known, places, groups = self._touched([item["facts"] for item in told if "facts" in item], units, near, leaks)
+        summary["groups"] = groups
+        if known is not None:
+            verdicts = resolve(as_rows(known), near, leaks, self.config.caps())
+            summary["largest_cluster"] = verdicts.largest_cluster
+            summary["removed"] = {
+                f"{stage}/{reason}": int(np.isin(verdicts.codes, _codes(stage, reason)).sum())
+                for stage, reason in dict.fromkeys(rule[:2] for rule in RULES[1:])
+            }
+            table = self._table(known, verdicts, places[:, 1])
+            for unit in np.unique(places[:, 0]).tolist():
+                write_table(self.files.path("verdicts", unit), table.filter(pa.array(places[:, 0] == unit)))
+        for unit in units:
+            yield f"{unit:06d}", b""
+        yield PASSING, json.dumps({"summary": summary}).encode()
+
+    def _edges(self, partitions: list[int]) -> tuple[dict[int, Edges], dict[int, Edges]]:
+        comparisons = self.config.comparisons()
+        kinds = EDGE_KINDS * len(comparisons)
+        parts = [read_arrays(storage.read_bytes(self.files.path("edges", p)), kinds) for p in partitions]
+        near, leaks = {}, {}
+        for i, comparison in enumerate(comparisons):
+            if parts:
+                columns = [np.concatenate([part[4 * i + j] for part in parts]) for j in range(4)]
+                order = np.lexsort((columns[1], columns[0]))
+                edges = Edges(*(column[order] for column in columns))
+                (leaks if comparison.across_splits else near)[comparison.side] = edges
+        return near, leaks
+
+    def _touched(
+        self, partitions: list[int], units: dict[int, int], near: dict[int, Edges], leaks: dict[int, Edges]
+    ) -> tuple[pa.Table | None, np.ndarray, dict[str, Any]]:
+        """The rows that share anything, their (unit, row), and how the input is spread over groups."""
+        facts = [read_arrays(storage.read_bytes(self.files.path("facts", p)), FACT_KINDS) for p in partitions]
+        pairs = np.unique(np.concatenate([np.zeros(0, np.uint64), *(fact[0] for fact in facts)]))
+        hashes = np.unique(np.concatenate([np.zeros(0, np.uint64), *(fact[1] for fact in facts)]))
+        names = {side: _ends(leaks.get(side)) for side in (JOINT, ANCHOR, POSITIVE)}
+        names[JOINT] = np.unique(np.concatenate([names[JOINT], *map(_ends, near.values())]))
+        tables, places = [], []
+        groups: dict[str, int] = {}
+        for unit, count in sorted(units.items()):
+            if not count:
+                continue
+            table = read_table(storage.read_bytes(self.files.path("rows", unit)))
+            for item in pc.value_counts(table["group"].combine_chunks().cast(pa.string())).to_pylist():
+                groups[item["values"]] = groups.get(item["values"], 0) + item["counts"]
+            rows = as_rows(table)
+            chosen = rows.empty | (rows.contaminated > 0) | np.isin(rows.pair_ids[:, 1], pairs)
+            for side in (ANCHOR, POSITIVE):
+                own = (rows.anchor_hashes if side == ANCHOR else rows.positive_hashes).view(np.uint64)
+                chosen |= np.isin(own, hashes)
+            for side, wanted in names.items():
+                chosen |= np.isin(rows.contents(side), wanted)
+            mine = np.flatnonzero(chosen)
+            tables.append(
+                table.take(mine).set_column(table.num_columns - 1, "group", table["group"].take(mine).cast(pa.string()))
+            )
+            places.append(np.stack([np.full(len(mine), unit), mine], 1))
+        spread = {"count": len(groups), "largest": max(groups.values(), default=0)}
+        if not sum(map(len, places)):
+            return None, np.zeros((0, 2), int), spread
+        return pa.concat_tables(tables).combine_chunks(), np.concatenate(places), spread
+
+    def _table(self, known: pa.Table, verdicts: Verdicts, numbers: np.ndarray) -> pa.Table:
+        """Verdicts and evidence of all touched rows."""
+        row_ids, pair_ids = _hex(known, "row"), _hex(known, "pair")
+        removed = verdicts.codes > 0
+        keepers = pa.array(verdicts.keepers, mask=verdicts.keepers < 0)
+        rules = [pa.array([rule[i] for rule in RULES]).take(pa.array(verdicts.codes)) for i in range(3)]
+        compared = removed & (verdicts.codes != EMPTY)
+        columns = {
+            "row": pa.array(numbers.astype(np.uint32)),
+            "code": pa.array(verdicts.codes),
+            "cluster": pa.array(verdicts.clusters),
+            "removed_row_id": row_ids,
+            "kept_row_id": row_ids.take(keepers),
+            "removed_pair_id": pair_ids,
+            "kept_pair_id": pair_ids.take(keepers),
+            "stage": rules[0],
+            "reason": rules[1],
+            "rule": rules[2],
+            "side": pa.array(np.array(SIDES, object)[self._side_numbers(verdicts)], pa.string(), mask=~compared),
+            "similarity": pa.array(verdicts.similarity, mask=np.isnan(verdicts.similarity)),
+            "bands_shared": pa.array(verdicts.bands, mask=verdicts.bands == 0),
+            "removed_group": known["group"],
+            "kept_group": known["group"].take(keepers),
+            "benchmark": self._benchmarks(known, verdicts),
+        }
+        return pa.table(columns).cast(VERDICT_SCHEMA)
+
+    def _side_numbers(self, verdicts: Verdicts) -> np.ndarray:
+        # Contaminated rows carry 1 + side, as they were scanned.
+        return np.where(verdicts.codes == CONTAMINATED, verdicts.sides - 1, verdicts.sides)
+
+    def _benchmarks(self, known: pa.Table, verdicts: Verdicts) -> pa.Array:
+        names: list[str | None] = [None] * known.num_rows
+        dirty = np.flatnonzero(verdicts.codes == CONTAMINATED).tolist()
+        if dirty:
+            benchmarks = evaluation_hashes(self.evaluation)
+            sides = {1 + ANCHOR: known["anchor_hash"].to_pylist(), 1 + POSITIVE: known["positive_hash"].to_pylist()}
+            for row in dirty:
+                names[row] = benchmarks[sides[int(verdicts.sides[row])][row]]
+        return pa.array(names, pa.string())
+
+
+def as_rows(known: pa.Table) -> Rows:
+    """What was scanned, as the arrays that decisions are made on."""
+    column = {name: known[name].to_numpy() for name in known.column_names if name != "group"}
+    return Rows(
+        pair_ids=np.stack([column["pair_high"], column["pair_low"]], 1),
+        row_ids=np.stack([column["row_high"], column["row_low"]], 1),
+        anchor_hashes=column["anchor_hash"],
+        positive_hashes=column["positive_hash"],
+        merits=column["merit"],
+        lengths=column["length"],
+        splits=column["split"],
+        empty=column["empty"].astype(bool),
+        contaminated=column["contaminated"],
+    )
+
+
+def _sums(told: list[dict[str, Any]]) -> dict[str, Any]:
+    """Candidates compared and skipped, by comparison."""
+    summary: dict[str, Any] = {}
+    for name in ("compared", "skipped"):
+        total: dict[str, int] = {}
+        for item in told:
+            for comparison, n in item.get(name, {}).items():
+                total[comparison] = total.get(comparison, 0) + n
+        summary[name] = total
+    return summary
+
+
+def _ends(edges: Edges | None) -> np.ndarray:
+    return np.zeros(0, np.uint64) if edges is None else np.unique(np.concatenate([edges.left, edges.right]))
+
+
+def _codes(stage: str, reason: str) -> list[int]:
+    return [code for code, rule in enumerate(RULES) if rule[:2] == (stage, reason)]
+
+
+def _hex(known: pa.Table, name: str) -> pa.Array:
+    halves = np.stack([known[f"{name}_high"].to_numpy(), known[f"{name}_low"].to_numpy()], 1)
+    digits = halves.astype(">u8").tobytes().hex()
+    return pa.array([digits[i : i + 32] for i in range(0, len(digits), 32)], pa.string())

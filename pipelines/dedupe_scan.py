@@ -1,0 +1,280 @@
+"""First pass of dedupe: a unit of input files to shingle sets, signatures, what is known of each row, and match keys.
+
+In: one unit, some 256 MB of input files. Out, under the temporary folder: its rows' facts, sets and signatures, and one
+file of match blocks in partition order; rows of equal content in one split are matched once a unit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from miners.near_duplicates import ShingleSets, band_hashes, set_signatures
+from miners.near_duplicates.resolve import ANCHOR, JOINT, POSITIVE, TAG_BITS
+from miners.near_duplicates.shingles import side_sets
+from miners.near_duplicates.survivor_order import docstring_quality, merit
+from pipelines import storage
+from pipelines.dedupe_config import Comparison, DedupeConfig
+from pipelines.dedupe_files import Block, TemporaryFiles, table_bytes, write_arrays
+from pipelines.evaluation_texts import evaluation_hashes
+from schemas.pair import DOCSTRING_CODE, SPLITS
+from schemas.side_hash import anchor_is_code, positive_is_code
+
+PASSING = ""
+"""The key of what goes through to the last pass that needs it; works' keys are numbers."""
+SEGMENT_BYTES = 64 << 20
+BATCH_ROWS = 2048
+COLUMNS = (
+    "row_id",
+    "pair_id",
+    "kind",
+    "anchor",
+    "positive",
+    "anchor_hash",
+    "positive_hash",
+    "group",
+    "provenance.license",
+    "provenance.date",
+)
+
+
+@dataclass(frozen=True)
+class InputUnit:
+    """Input files that one worker reads together, in this order."""
+
+    number: int
+    files: tuple[tuple[str, int], ...]
+    """(path, rows)."""
+
+
+def key_kinds(comparisons: int) -> tuple[str, ...]:
+    """The dtypes of a block of match keys: pair_ids; side hashes and flags; band hashes, tags, references."""
+    return ("<u8", "<u8", "u1", *(("<u8", "<u8", "<u4") * comparisons))
+
+
+def partition_of(hashes: np.ndarray, partitions: int) -> np.ndarray:
+    """The partition of each uint64 hash, by its high half."""
+    return ((hashes >> np.uint64(32)) * np.uint64(partitions) >> np.uint64(32)).astype(np.uint16)
+
+
+def read_batches(unit: InputUnit, columns: tuple[str, ...] | None = None) -> Iterator[pa.Table]:
+    """The rows of a unit in order, some thousands at a time; the same batches in every pass."""
+    for path, rows in unit.files:
+        with storage.open_read(path) as file:
+            parquet = pq.ParquetFile(file)
+            if parquet.metadata.num_rows != rows:
+                raise ValueError(f"{path} holds {parquet.metadata.num_rows:,} rows where its manifest says {rows:,}")
+            for batch in parquet.iter_batches(BATCH_ROWS, columns=list(columns) if columns else None):
+                yield pa.Table.from_batches([batch])
+
+
+class ScanUnit(beam.DoFn):
+    """InputUnit → (partition, where its match keys lie), and (PASSING, the unit's rows)."""
+
+    def __init__(
+        self, config: DedupeConfig, files: TemporaryFiles, partitions: int, evaluation: tuple[str, ...] = ()
+    ) -> None:
+        self.config, self.files, self.partitions, self.evaluation = config, files, partitions, evaluation
+
+    def process(self, unit: InputUnit | None) -> Iterator[tuple[str, bytes]]:
+        """Scan the unit; END passes as it is."""
+        if unit is None:
+            yield PASSING, b"{}"
+            return
+        names = {kind: self.files.path(kind, unit.number) for kind in ("keys", "anchor", "positive", "signatures")}
+        known, sizes = [], []
+        with ExitStack() as stack:
+            out = {kind: stack.enter_context(storage.writing(name)) for kind, name in names.items()}
+            keys = MatchKeys(self.config.comparisons(), self.partitions, unit.number, out["keys"])
+            first = 0
+            for table in read_batches(unit, COLUMNS):
+                batch = self._scan(table)
+                for side, sets in (("anchor", batch.anchor), ("positive", batch.positive)):
+                    out[side].write(sets.hashes.tobytes())
+                out["signatures"].write(np.stack([batch.signatures[ANCHOR], batch.signatures[POSITIVE]], 1).tobytes())
+                keys.add(first, batch)
+                known.append(batch.known)
+                sizes.append(np.stack([batch.anchor.sizes(), batch.positive.sizes()]))
+                first += table.num_rows
+            blocks = keys.close()
+        offsets = np.zeros((2, first + 1), "<i8")
+        if sizes:
+            np.cumsum(np.concatenate(sizes, axis=1), axis=1, out=offsets[:, 1:])
+            storage.write_atomically(
+                self.files.path("rows", unit.number), table_bytes(pa.concat_tables(known).unify_dictionaries())
+            )
+        storage.write_atomically(self.files.path("offsets", unit.number), offsets.tobytes())
+        for partition, block in blocks:
+            yield f"{partition:06d}", block.pack()
+        yield PASSING, json.dumps({"unit": unit.number, "rows": first}).encode()
+
+    def _scan(self, table: pa.Table) -> ScannedBatch:
+        kinds = table["kind"].cast(pa.string()).to_pylist()
+        text, code = self.config.rules()
+        config = self.config.signatures()
+        positive_code = np.fromiter(map(positive_is_code, kinds), bool, len(kinds))
+        anchor_code = np.fromiter(map(anchor_is_code, kinds), bool, len(kinds))
+        anchors = table["anchor"].to_pylist()
+        anchor = side_sets(anchors, anchor_code, text, code)
+        positive = side_sets(table["positive"].to_pylist(), positive_code, text, code)
+        signatures = {ANCHOR: set_signatures(anchor, config), POSITIVE: set_signatures(positive, config)}
+        signatures[JOINT] = np.minimum(signatures[ANCHOR], signatures[POSITIVE])
+        known = self._known(table, kinds, anchors, (anchor.sizes() == 0) | (positive.sizes() == 0))
+        return ScannedBatch(anchor, positive, signatures, positive_code, known)
+
+    def _known(self, table: pa.Table, kinds: list[str], anchors: list[str], empty: np.ndarray) -> pa.Table:
+        provenance = table["provenance"].combine_chunks()
+        licenses = pc.struct_field(provenance, "license").to_pylist()
+        dates = pc.struct_field(provenance, "date").to_pylist()
+        quality = [
+            docstring_quality(text) if kind == DOCSTRING_CODE else 0 for kind, text in zip(kinds, anchors, strict=True)
+        ]
+        merits = np.fromiter(map(merit, licenses, quality, dates), np.uint64, len(kinds))
+        lengths = pc.add(pc.utf8_length(table["anchor"]), pc.utf8_length(table["positive"])).cast(pa.int64())
+        groups = table["group"].combine_chunks().dictionary_encode()
+        splits = np.array([SPLITS.index(self.config.split_of(group)) for group in groups.dictionary.to_pylist()], "u1")
+        pair, row = hex_ids(table["pair_id"]), hex_ids(table["row_id"])
+        columns = {
+            "pair_high": pair[:, 0],
+            "pair_low": pair[:, 1],
+            "row_high": row[:, 0],
+            "row_low": row[:, 1],
+            "anchor_hash": table["anchor_hash"].to_numpy(),
+            "positive_hash": table["positive_hash"].to_numpy(),
+            "merit": merits,
+            "length": lengths.to_numpy(),
+            "split": splits[groups.indices.to_numpy()],
+            "empty": empty.astype("u1"),
+        }
+        columns["contaminated"] = self._contaminated(columns["anchor_hash"], columns["positive_hash"])
+        return pa.table({**{name: pa.array(values) for name, values in columns.items()}, "group": groups})
+
+    def _contaminated(self, anchors: np.ndarray, positives: np.ndarray) -> np.ndarray:
+        if not self.evaluation:
+            return np.zeros(len(anchors), "u1")
+        wanted = np.array(sorted(evaluation_hashes(self.evaluation)), np.int64)
+        found = np.where(np.isin(positives, wanted), 1 + POSITIVE, 0)
+        return np.where(np.isin(anchors, wanted), 1 + ANCHOR, found).astype("u1")
+
+
+@dataclass(frozen=True)
+class ScannedBatch:
+    """What a batch of rows turned into."""
+
+    anchor: ShingleSets
+    positive: ShingleSets
+    signatures: dict[int, np.ndarray]
+    positive_code: np.ndarray
+    known: pa.Table
+
+
+class MatchKeys:
+    """Gathers what rows can be matched by, and writes it in segments whose blocks are in partition order.
+
+    A block holds the low halves of pair_ids, side hashes with what they stand for, and for each comparison its band
+    hashes, content names and row references (row * 8 + bit of its split).
+    """
+
+    def __init__(self, comparisons: tuple[Comparison, ...], partitions: int, unit: int, file: BinaryIO) -> None:
+        self.comparisons, self.partitions, self.unit, self.file = comparisons, partitions, unit, file
+        self.seen: list[set[int]] = [set() for _ in range(3)]
+        self.blocks: list[tuple[int, Block]] = []
+        self.offset = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self.groups: list[list[tuple[np.ndarray, ...]]] = [[] for _ in range(2 + len(self.comparisons))]
+        self.waiting = 0
+
+    def add(self, first: int, batch: ScannedBatch) -> None:
+        """Take in a batch whose rows begin at `first`."""
+        known = {name: batch.known[name].to_numpy() for name in batch.known.column_names if name != "group"}
+        rows = np.flatnonzero(known["empty"] == 0)
+        bits = (1 << known["split"][rows]).astype("u1")
+        self._put(0, known["pair_low"][rows])
+        hashes = [known[name][rows].view(np.uint64) for name in ("anchor_hash", "positive_hash")]
+        self._put(1, np.concatenate(hashes), np.concatenate([bits, bits | np.uint8(8)]))
+        sizes = {ANCHOR: batch.anchor.sizes()[rows], POSITIVE: batch.positive.sizes()[rows]}
+        sizes[JOINT] = sizes[ANCHOR] + sizes[POSITIVE]
+        contents = {JOINT: known["pair_low"][rows], ANCHOR: hashes[0], POSITIVE: hashes[1]}
+        fresh = {side: self._fresh(side, names, bits) for side, names in contents.items()}
+        references = ((first + rows) << 3 | bits).astype("<u4")
+        for i, comparison in enumerate(self.comparisons):
+            # Duplicates are found among pairs, leaks among whatever stands on the side in question.
+            name = comparison.side if comparison.across_splits else JOINT
+            chosen = fresh[name]
+            if not comparison.across_splits:
+                chosen = chosen & (batch.positive_code[rows] == (comparison.side == POSITIVE))
+            self._put_bands(
+                i,
+                batch.signatures[comparison.side][rows[chosen]],
+                tags(contents[name][chosen], sizes[comparison.side][chosen]),
+                references[chosen],
+            )
+        if self.waiting > SEGMENT_BYTES:
+            self._flush()
+
+    def close(self) -> list[tuple[int, Block]]:
+        """Write what waits; returns (partition, block) of all that was written."""
+        self._flush()
+        return self.blocks
+
+    def _put_bands(self, index: int, signatures: np.ndarray, names: np.ndarray, references: np.ndarray) -> None:
+        banding = self.comparisons[index].banding
+        hashes = band_hashes(signatures, banding, salt=index)
+        self._put(2 + index, hashes.reshape(-1), names.repeat(banding.bands), references.repeat(banding.bands))
+
+    def _put(self, index: int, *arrays: np.ndarray) -> None:
+        self.groups[index].append(arrays)
+        self.waiting += sum(array.nbytes for array in arrays)
+
+    def _fresh(self, side: int, names: np.ndarray, bits: np.ndarray) -> np.ndarray:
+        """Which contents are the first of their kind in their split, in this unit."""
+        seen = self.seen[side]
+        fresh = np.zeros(len(names), bool)
+        for i, key in enumerate(((names & TAG_BITS) << np.uint64(3) | bits).tolist()):
+            if key not in seen:
+                seen.add(key)
+                fresh[i] = True
+        return fresh
+
+    def _flush(self) -> None:
+        if not self.waiting:
+            return
+        sorted_groups, bounds = [], []
+        for parts in self.groups:
+            arrays = [np.concatenate(column) for column in zip(*parts, strict=True)]
+            partitions = partition_of(arrays[0], self.partitions)
+            order = np.argsort(partitions, kind="stable")
+            sorted_groups.append([array[order] for array in arrays])
+            bounds.append(np.searchsorted(partitions[order], np.arange(self.partitions + 1)).tolist())
+        for partition in range(self.partitions):
+            cuts = [slice(bound[partition], bound[partition + 1]) for bound in bounds]
+            arrays = [array[cut] for group, cut in zip(sorted_groups, cuts, strict=True) for array in group]
+            rows = sum(map(len, arrays))
+            if rows:
+                length = write_arrays(self.file, arrays, key_kinds(len(self.comparisons)))
+                self.blocks.append((partition, Block(self.unit, self.offset, length, rows)))
+                self.offset += length
+        self._clear()
+
+
+def tags(names: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """uint64: a content's name under an eighth-octave of its size, so that sorting brings like sizes together."""
+    octave = np.minimum(255, np.floor(8 * np.log2(np.maximum(sizes, 1)))).astype(np.uint64)
+    return octave << np.uint64(56) | names & TAG_BITS
+
+
+def hex_ids(column: pa.ChunkedArray) -> np.ndarray:
+    """Ids of 32 hexadecimal digits as uint64 (rows, 2), high half first."""
+    digits = bytes.fromhex("".join(column.to_pylist()))
+    return np.frombuffer(digits, ">u8").reshape(-1, 2).astype(np.uint64)

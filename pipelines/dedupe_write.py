@@ -1,0 +1,296 @@
+"""Last passes of dedupe: the rows that stay go, by way of partition files, to their shard; shards are written in order.
+
+`RouteUnit` reads the text of a unit again, drops what its verdicts say with evidence, and writes the rest in segments
+sorted by shard. `WriteShard` gathers one shard, a slice at a time, in the order of a keyed hash of row_id. Rows never
+go through a GroupByKey.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import Any, BinaryIO
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+
+from miners.near_duplicates.resolve import RULES
+from pipelines import storage
+from pipelines.dedupe_config import DedupeConfig
+from pipelines.dedupe_files import Block, TemporaryFiles, read_block, read_table, table_bytes, unpack_blocks
+from pipelines.dedupe_resolve import VERDICT_SCHEMA
+from pipelines.dedupe_scan import PASSING, SEGMENT_BYTES, InputUnit, hex_ids, read_batches
+from pipelines.finish import file_entry
+from schemas.evidence import EVIDENCE_SCHEMA, signatures_schema
+from schemas.ledger import STAGES, Ledger
+from schemas.manifest import FileEntry
+from schemas.pair import SCHEMA, SPLITS
+from schemas.rejects import EXCERPT_CHARS, REJECTS_SCHEMA
+from schemas.writer import PartWriter
+
+JOB = "dedupe"
+ORDER = "order"
+"""The temporary column that rows are sorted by."""
+STEP_ROWS = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Sharding:
+    """How a split is cut: `shards` files, each gathered in `slices` so that one slice fits in memory."""
+
+    shards: int
+    slices: int
+
+    def slice_of(self, order: np.ndarray) -> np.ndarray:
+        """floor(order * shards * slices / 2^64) of uint64 hashes; shard is this // slices."""
+        count = np.uint64(self.shards * self.slices)
+        low = ((order & np.uint64(0xFFFFFFFF)) * count) >> np.uint64(32)
+        return (((order >> np.uint64(32)) * count + low) >> np.uint64(32)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the two passes that write need to know."""
+
+    config: DedupeConfig
+    files: TemporaryFiles
+    output: str
+    shardings: dict[str, Sharding]
+    seed: int
+    source: str | None = None
+    keep_rejects: bool = False
+
+
+class RouteUnit(beam.DoFn):
+    """(unit, …) → (split/shard, where its rows lie), and (PASSING, the unit's ledger and files)."""
+
+    def __init__(self, layout: Layout, units: tuple[InputUnit, ...]) -> None:
+        self.layout = layout
+        self.units = {f"{unit.number:06d}": unit for unit in units}
+
+    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[tuple[str, bytes]]:
+        """Route one unit; what is passing passes."""
+        key, values = element
+        if key == PASSING:
+            for value in values:
+                yield key, value
+            return
+        unit = self.units[key]
+        codes, clusters, verdicts = self._verdicts(unit)
+        ledger = count_stages(codes)
+        with ExitStack() as stack:
+            out = stack.enter_context(storage.writing(self.layout.files.path("routed", unit.number)))
+            segments = Segments(self.layout.shardings, unit.number, out)
+            rejects = stack.enter_context(_Table(self.layout.output, f"rejects/{unit.number:06d}.parquet"))
+            signatures = stack.enter_context(storage.open_read(self.layout.files.path("signatures", unit.number)))
+            first = 0
+            for table in read_batches(unit):
+                rows = slice(first, first + table.num_rows)
+                both = self._signatures(signatures, table.num_rows)
+                kept = codes[rows] == 0
+                segments.add(*self._kept(table, kept, clusters[rows], both))
+                if self.layout.keep_rejects:
+                    rejects.add(_rejected(table, codes[rows]))
+                first = rows.stop
+            blocks = segments.close()
+        files = [*rejects.entries, *self._evidence(unit, verdicts)]
+        for split, shard, block in blocks:
+            yield f"{split}/{shard:05d}", block.pack()
+        yield PASSING, json.dumps({"ledger": ledger.to_json(), "files": list(map(asdict, files))}).encode()
+
+    def _verdicts(self, unit: InputUnit) -> tuple[np.ndarray, np.ndarray, pa.Table]:
+        """Verdict code and cluster of every row, and the verdicts of those that have one."""
+        count = sum(rows for _, rows in unit.files)
+        known = read_table(storage.read_bytes(self.layout.files.path("rows", unit.number))) if count else None
+        clusters = known["pair_low"].to_numpy().view(np.int64).copy() if known else np.zeros(0, np.int64)
+        codes = np.zeros(count, np.uint8)
+        path = self.layout.files.path("verdicts", unit.number)
+        table = read_table(storage.read_bytes(path)) if storage.exists(path) else VERDICT_SCHEMA.empty_table()
+        codes[table["row"].to_numpy()] = table["code"].to_numpy()
+        clusters[table["row"].to_numpy()] = table["cluster"].to_numpy()
+        return codes, clusters, table
+
+    def _signatures(self, file: BinaryIO, rows: int) -> np.ndarray:
+        permutations = self.layout.config.permutations
+        data = file.read(rows * 2 * permutations * 4)
+        return np.frombuffer(data, "<u4").reshape(rows, 2, permutations)
+
+    def _kept(
+        self, table: pa.Table, kept: np.ndarray, clusters: np.ndarray, both: np.ndarray
+    ) -> tuple[pa.Table, np.ndarray]:
+        """The rows that stay, with their order and signatures; and their splits."""
+        place = table.schema.get_field_index("cluster")
+        table = table.set_column(place, SCHEMA.field("cluster"), pa.array(clusters))
+        if self.layout.source:
+            names = pa.array([self.layout.source] * table.num_rows)
+            table = table.set_column(table.schema.get_field_index("source"), "source", names)
+        table = table.select(SCHEMA.names).cast(SCHEMA).filter(pa.array(kept))
+        order = row_order(table["row_id"].to_pylist(), self.layout.seed)
+        groups = table["group"].combine_chunks().dictionary_encode()
+        config = self.layout.config
+        splits = np.array([SPLITS.index(config.split_of(group)) for group in groups.dictionary.to_pylist()], np.uint8)
+        table = table.append_column(ORDER, pa.array(order))
+        kind = signatures_schema(config.permutations).field("anchor").type
+        for i, side in enumerate(("anchor", "positive")):
+            flat = pa.array(np.ascontiguousarray(both[kept, i]).reshape(-1))
+            table = table.append_column(f"{side}_signature", pa.FixedSizeListArray.from_arrays(flat, type=kind))
+        return table, splits[groups.indices.to_numpy()]
+
+    def _evidence(self, unit: InputUnit, verdicts: pa.Table) -> list[FileEntry]:
+        removed = verdicts.filter(pc.greater(verdicts["code"], 0)).select(EVIDENCE_SCHEMA.names)
+        with _Table(self.layout.output, f"evidence/{unit.number:06d}.parquet", EVIDENCE_SCHEMA) as table:
+            table.add(removed)
+        return table.entries
+
+
+class Segments:
+    """Gathers rows and writes them sorted by split and slice, a segment at a time."""
+
+    def __init__(self, shardings: dict[str, Sharding], unit: int, file: BinaryIO) -> None:
+        self.shardings, self.unit, self.file = shardings, unit, file
+        self.waiting: list[pa.Table] = []
+        self.splits: list[np.ndarray] = []
+        self.bytes = 0
+        self.offset = 0
+        self.blocks: list[tuple[str, int, Block]] = []
+
+    def add(self, table: pa.Table, splits: np.ndarray) -> None:
+        """Take rows in, with the number of the split of each."""
+        if table.num_rows:
+            self.waiting.append(table)
+            self.splits.append(splits)
+            self.bytes += table.nbytes
+        if self.bytes > SEGMENT_BYTES:
+            self._flush()
+
+    def close(self) -> list[tuple[str, int, Block]]:
+        """Write what waits; returns (split, shard, block) of all that was written."""
+        self._flush()
+        return self.blocks
+
+    def _flush(self) -> None:
+        if not self.waiting:
+            return
+        table = pa.concat_tables(self.waiting).unify_dictionaries().combine_chunks()
+        splits = np.concatenate(self.splits)
+        order = table[ORDER].to_numpy()
+        for number, split in enumerate(SPLITS):
+            mine = np.flatnonzero(splits == number)
+            if not len(mine):
+                continue
+            sharding = self.shardings[split]
+            slices = sharding.slice_of(order[mine])
+            by_slice = np.argsort(slices, kind="stable")
+            mine, slices = mine[by_slice], slices[by_slice]
+            cuts = np.flatnonzero(np.diff(slices, prepend=-1))
+            for part in np.split(np.arange(len(mine)), cuts[1:]):
+                data = table_bytes(table.take(mine[part]))
+                self.file.write(data)
+                number_of_slice = int(slices[part[0]])
+                block = Block(self.unit, self.offset, len(data), len(part), number_of_slice)
+                self.blocks.append((split, number_of_slice // sharding.slices, block))
+                self.offset += len(data)
+        self.waiting, self.splits, self.bytes = [], [], 0
+
+
+class WriteShard(beam.DoFn):
+    """(split/shard, its blocks) → (PASSING, its files)."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[tuple[str, bytes]]:
+        """Write one shard and its signatures; what is passing passes."""
+        key, values = element
+        if key == PASSING:
+            for value in values:
+                yield key, value
+            return
+        split, shard = key.split("/")
+        sharding = self.layout.shardings[split]
+        name = f"{split}-{shard}-of-{sharding.shards:05d}.parquet"
+        by_slice: dict[int, list[Block]] = {}
+        for block in unpack_blocks(values):
+            by_slice.setdefault(block.part, []).append(block)
+        signatures = signatures_schema(self.layout.config.permutations)
+        with (
+            _Table(self.layout.output, f"data/{name}", SCHEMA, split) as data,
+            _Table(self.layout.output, f"signatures/{name}", signatures) as beside,
+        ):
+            for _, blocks in sorted(by_slice.items()):
+                for table in self._in_order(blocks):
+                    data.add(table.select(SCHEMA.names))
+                    columns = [table[column] for column in ("row_id", "anchor_signature", "positive_signature")]
+                    beside.add(pa.Table.from_arrays(columns, schema=signatures))
+        entries = list(map(asdict, [*data.entries, *beside.entries]))
+        yield PASSING, json.dumps({"files": entries}).encode()
+
+    def _in_order(self, blocks: list[Block]) -> Iterator[pa.Table]:
+        tables = [read_table(read_block(self.layout.files.path("routed", block.number), block)) for block in blocks]
+        table = pa.concat_tables(tables).unify_dictionaries()
+        ids = hex_ids(table["row_id"])
+        order = np.lexsort((ids[:, 1], ids[:, 0], table[ORDER].to_numpy()))
+        for first in range(0, len(order), STEP_ROWS):
+            yield table.take(order[first : first + STEP_ROWS]).unify_dictionaries()
+
+
+class _Table:
+    """One Parquet file, written when it gets its first row, published when the block ends well."""
+
+    def __init__(self, output: str, name: str, schema: pa.Schema = REJECTS_SCHEMA, split: str | None = None) -> None:
+        self._output, self._name, self._schema, self._split = output, name, schema, split
+        self._open = ExitStack()
+        self._writer: PartWriter | None = None
+        self.entries: list[FileEntry] = []
+
+    def add(self, table: pa.Table) -> None:
+        """Write rows."""
+        if not table.num_rows:
+            return
+        if self._writer is None:
+            file = self._open.enter_context(storage.writing(storage.join(self._output, self._name)))
+            self._writer = PartWriter(file, self._schema)
+        self._writer.write(table)
+
+    def __enter__(self) -> _Table:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
+        if kind is None and self._writer is not None:
+            self.entries.append(file_entry(self._name, self._split, self._writer.close()))
+        self._open.__exit__(kind, error, trace)
+
+
+def row_order(row_ids: list[str], seed: int) -> np.ndarray:
+    """uint64: xxh3-64 of each row_id under a key; the canonical, shuffled order of rows."""
+    key = seed % (1 << 64)
+    return np.fromiter((xxhash.xxh3_64_intdigest(row.encode(), seed=key) for row in row_ids), np.uint64, len(row_ids))
+
+
+def count_stages(codes: np.ndarray) -> Ledger:
+    """The ledger of a unit from its rows' verdicts: each stage reads what none before it dropped."""
+    ledger = Ledger(JOB)
+    stages = STAGES[JOB]
+    last = np.array([stages.index(stage) if stage else len(stages) for stage, _, _ in RULES])
+    reached = last[codes]
+    for i, stage in enumerate(stages):
+        ledger.read(stage, int((reached >= i).sum()))
+        ledger.keep(stage, int((reached > i).sum()))
+        ledger.made(stage, int((reached > i).sum()))
+    for code, (stage, reason, _) in enumerate(RULES):
+        if stage:
+            ledger.drop(stage, reason, int((codes == code).sum()))
+    return ledger
+
+
+def _rejected(table: pa.Table, codes: np.ndarray) -> pa.Table:
+    gone = pa.array(codes > 0)
+    rules = [pa.array([rule[i] for rule in RULES]).take(pa.array(codes[codes > 0])) for i in range(2)]
+    dropped = table.filter(gone)
+    excerpts = pc.utf8_slice_codeunits(dropped["anchor"], 0, EXCERPT_CHARS)
+    return pa.Table.from_arrays([*rules, excerpts, dropped["provenance"]], schema=REJECTS_SCHEMA)
