@@ -32,9 +32,9 @@ def histogram(bins: Sequence[Mapping[str, int]], total: int) -> dict[str, Any] |
                 "share": share,
             }
         )
-    step = max(1, -(-len(bins) // 9))
+    step = max(1, -(-len(bins) // 8))
     x_ticks = [
-        {"x": round(LEFT + i * width, 1), "label": short_number(b["from"])} for i, b in enumerate(bins) if i % step == 0
+        {"x": round(LEFT + i * width, 1), "label": f"{b['from']:,}"} for i, b in enumerate(bins) if i % step == 0
     ]
     return {"bars": bars, "x_ticks": x_ticks, "y_ticks": _share_ticks(top)}
 
@@ -54,7 +54,7 @@ def batch_curve(batches: Sequence[Mapping[str, float]], causes: Sequence[str]) -
     for cause in causes:
         points = [(*at(b["batch"], b[cause]), i) for i, b in enumerate(batches)]
         lines.append({"cause": cause, "path": " ".join(f"{x},{y}" for x, y, _ in points), "points": points})
-    x_ticks = [{"x": at(b["batch"], 0)[0], "label": short_number(int(b["batch"]))} for b in batches]
+    x_ticks = [{"x": at(b["batch"], 0)[0], "label": f"{b['batch']:,}"} for b in batches[::2]]
     return {"lines": lines, "x_ticks": x_ticks, "y_ticks": _share_ticks(top)}
 
 
@@ -66,17 +66,7 @@ def nice_ceiling(value: float) -> float:
     return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= value * (1 - 1e-9))
 
 
-def short_number(value: int) -> str:
-    """1536 as 1.5k, and 16384 as 16k: a label for an axis (binary thousands where they are whole)."""
-    for size, mark in ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "k")):
-        if value >= size:
-            return f"{value / size:.3g}{mark}"
-    return str(value)
-
-
 def _share_ticks(top: float) -> list[dict[str, Any]]:
-    decimals = max(0, -floor(log10(top / 2 * 100) + 1e-9))
     return [
-        {"y": round(TOP + _INNER_HEIGHT * (1 - part), 1), "label": f"{top * part * 100:.{decimals}f} %"}
-        for part in (0, 0.5, 1)
+        {"y": round(TOP + _INNER_HEIGHT * (1 - part), 1), "label": f"{top * part * 100:.4g} %"} for part in (0, 0.5, 1)
     ]

@@ -112,7 +112,7 @@ def _pair_figures(summary: Summary) -> dict[str, Any]:
     licenses = _labels(summary.licenses, total)
     return {
         "total": total,
-        "languages": len({(language) for _, _, language, _ in summary.pairs}),
+        "languages": len({language for _, _, language, _ in summary.pairs}),
         "kinds": len({kind for _, kind, _, _ in summary.pairs}),
         "by_split": _in_order(_sum_by(summary.pairs, 0), SPLITS, total),
         "by_kind": _labels(_sum_by(summary.pairs, 1), total),

@@ -55,12 +55,12 @@ def _duplicates(figures: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("good", "No pair occurs twice", "Every pair differs from all others after normalisation.", where)
     else:
         level = "bad" if share > DUPLICATES_BAD else "warn"
-        yield Finding(level, "Pairs occur more than once", "`pairmill dedupe` removes the copies.", where)
+        yield Finding(level, "Pairs occur more than once", "pairmill dedupe removes the copies.", where)
     if not figures["set"]["clustered"]:
         yield Finding(
             "warn",
             "Near-duplicates were not looked for",
-            "The rows have no clusters: this set has not been through `pairmill dedupe`.",
+            "The rows have no clusters: this set has not been through pairmill dedupe.",
         )
 
 
@@ -84,7 +84,7 @@ def _false_negatives(figures: Mapping[str, Any]) -> Iterator[Finding]:
 def _leaks(figures: Mapping[str, Any]) -> Iterator[Finding]:
     splits = [entry["name"] for entry in figures["pairs"]["by_split"]]
     if "test" not in splits:
-        detail = "There is nothing held out to measure a model on; `pairmill dedupe` splits by group."
+        detail = "There is nothing held out to measure a model on; pairmill dedupe splits by group."
         yield Finding("warn", "There is no test split", detail)
     shared = figures["shared_between_splits"]
     for name, what in (("groups", "Groups"), ("sides", "Texts")):

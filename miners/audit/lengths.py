@@ -94,5 +94,5 @@ class Lengths:
 
 def _half_doublings() -> Iterator[tuple[int, int]]:
     """0–1, 1–2, 2–3, 3–4, 4–6, 6–8, 8–12, 12–16 …: every edge is an edge of the fine bins too."""
-    edges = [0, 1, *(edge for k in range(1, 31) for edge in (2**k, 3 * 2 ** (k - 1)))]
+    edges = [0, 1, *(edge for k in range(1, 32) for edge in (2**k, 3 * 2 ** (k - 1)))]
     yield from pairwise(edges)

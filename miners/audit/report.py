@@ -67,7 +67,7 @@ def number(value: float | None, style: str) -> str:
     if style == "share":
         return _percent(value)
     if style == "decimal":
-        return f"{value:,.1f}" if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"
+        return f"{value:,.1f}" if value >= 10 else f"{value:.3g}"
     if style == "bytes":
         size, unit = next(((s, u) for s, u in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if value >= s), (1, "bytes"))
         return f"{value / size:,.1f} {unit}" if size > 1 else f"{value:,} bytes"

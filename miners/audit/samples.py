@@ -40,7 +40,7 @@ def shown_row(row: Mapping[str, Any], split: str, set_path: str) -> dict[str, An
 
 def explain_command(set_path: str, row_id: str) -> str:
     """The command line that tells where a row came from."""
-    return f"pairmill explain --input {shlex.quote(set_path)} --row {row_id}"
+    return f"pairmill explain {shlex.quote(set_path)} {row_id}"
 
 
 def place_of(provenance: Mapping[str, Any]) -> str:

@@ -110,7 +110,7 @@ class Summary:
         return sum(self.pairs.values())
 
     def add(self, table: pa.Table, split: str, file: int, first_row: int) -> None:
-        """Take in rows of one split, with `SUMMARY_COLUMNS` at least; `first_row` is the first one's place in `file`."""
+        """Take in rows of one split, with `SUMMARY_COLUMNS`; `first_row` is the first one's place in `file`."""
         if not table.num_rows:
             return
         kinds, languages, sources = (_coded(table.column(name)) for name in ("kind", "language", "source"))

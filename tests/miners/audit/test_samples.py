@@ -1,0 +1,56 @@
+"""What a sample row shows: links that are only ever of the web, and excerpts."""
+
+import pytest
+
+from miners.audit.samples import EXCERPT_CHARS, explain_command, link_of, place_of, shown_row
+
+CODE = {"revision": "v1.2", "path": "src/a b.py", "start_line": 3, "end_line": 9, "symbol": "f"}
+
+
+@pytest.mark.parametrize(
+    ("provenance", "link"),
+    [
+        ({"url": "https://example.org/a?b=<c>"}, "https://example.org/a?b=<c>"),
+        ({"url": "javascript:alert(1)"}, None),
+        ({"url": "JaVaScRiPt:alert(1)"}, None),
+        ({"url": "data:text/html,<script>"}, None),
+        ({"url": "file:///etc/passwd"}, None),
+        ({"url": "https://example.org/\x00"}, None),
+        ({"url": "java\nscript:alert(1)"}, None),
+        ({"url": "//example.org/x"}, None),
+        ({"url": "https://[broken"}, None),
+        ({"repo": "requests"}, None),
+        ({"repo": "https://codeberg.org/o/n.git", **CODE}, "https://codeberg.org/o/n"),
+        ({"repo": "https://github.com/o/n.git", **CODE}, "https://github.com/o/n/blob/v1.2/src/a%20b.py#L3-L9"),
+        ({"repo": "git@github.com:o/n.git", **CODE}, "https://github.com/o/n/blob/v1.2/src/a%20b.py#L3-L9"),
+        ({"repo": "github.com/o/n", **CODE}, "https://github.com/o/n/blob/v1.2/src/a%20b.py#L3-L9"),
+        ({"repo": "https://gitlab.com/o/n", **CODE}, "https://gitlab.com/o/n/-/blob/v1.2/src/a%20b.py#L3-L9"),
+        ({}, None),
+    ],
+)
+def test_links(provenance, link):
+    assert link_of(provenance) == link
+
+
+def test_places():
+    assert place_of(CODE) == "f · src/a b.py:3–9"
+    assert place_of({"url": "https://e.org"}) == "https://e.org"
+    assert place_of({}) == "place not known"
+
+
+def test_long_sides_are_cut_and_say_so():
+    row = {
+        "row_id": "0" * 32,
+        "kind": "neighbor_text",
+        "source": "s",
+        "language": None,
+        "group": "g",
+        "anchor": "a" * (EXCERPT_CHARS + 7),
+        "positive": "p",
+        "provenance": None,
+    }
+    shown = shown_row(row, "train", "my set")
+    assert len(shown["anchor"]) == EXCERPT_CHARS and shown["anchor_left_off"] == 7
+    assert shown["positive_left_off"] == 0
+    assert shown["explain"] == explain_command("my set", "0" * 32)
+    assert "'my set'" in shown["explain"]
