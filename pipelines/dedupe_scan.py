@@ -31,7 +31,7 @@ from schemas.side_hash import anchor_is_code, positive_is_code
 
 PASSING = ""
 """The key of what goes through to the last pass that needs it; works' keys are numbers."""
-SEGMENT_BYTES = 64 << 20
+SEGMENT_BYTES = 32 << 20
 BATCH_ROWS = 2048
 COLUMNS = (
     "row_id",

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from miners.near_duplicates.words import words
-from pipelines import dedupe
+from pipelines import dedupe, dedupe_scan, dedupe_verify, dedupe_write
 from pipelines.finish import Job, file_entry, finish_pair_set
 from pipelines.runs import Run
 from schemas.ledger import Ledger
@@ -206,8 +206,20 @@ def oracle(pairs: list[Pair], share: float, max_anchor: int, max_positive: int) 
     return reasons, {row.row_id: clusters[row.row_id] for row in final}
 
 
+def make_everything_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file its own unit, and many segments, slices and chunks where a real input has one."""
+    monkeypatch.setattr(dedupe, "UNIT_BYTES", 1)
+    monkeypatch.setattr(dedupe, "SLICE_BYTES", 2000)
+    monkeypatch.setattr(dedupe_scan, "SEGMENT_BYTES", 5000)
+    monkeypatch.setattr(dedupe_write, "SEGMENT_BYTES", 5000)
+    monkeypatch.setattr(dedupe_scan, "BATCH_ROWS", 17)
+    monkeypatch.setattr(dedupe_verify, "CHUNK_PAIRS", 5)
+
+
 @pytest.mark.parametrize("seed", [1, 2])
-def test_job_does_what_the_brute_force_oracle_does(tmp_path: Path, seed: int) -> None:
+def test_job_does_what_the_brute_force_oracle_does(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if seed == 2:
+        make_everything_small(monkeypatch)
     pairs = random_pairs(seed, 260)
     source = write_set(tmp_path / "in", [pairs[:100], pairs[100:]])
     flags = ("--validation-share", "0.2", "--test-share", "0.2", "--max-per-anchor", "3", "--partitions", "3")
@@ -256,6 +268,19 @@ def test_workers_order_and_partitions_change_no_row(tmp_path: Path) -> None:
     assert sorted(evidence_of(one), key=key) == sorted(evidence_of(two), key=key)
     assert read_manifest(one).data_id == read_manifest(two).data_id
     assert not list((tmp_path / "temporary").iterdir()) and not (one / "_temp").exists()
+
+
+def test_units_segments_and_slices_change_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = random_pairs(8, 150)
+    source = write_set(tmp_path / "in", [pairs[i : i + 40] for i in range(0, 150, 40)])
+    one = run_dedupe(tmp_path / "1", source)
+    make_everything_small(monkeypatch)
+    many = run_dedupe(tmp_path / "many", source)
+    assert rows_of(one) == rows_of(many)
+    key = lambda row: row["removed_row_id"]  # noqa: E731
+    assert sorted(evidence_of(one), key=key) == sorted(evidence_of(many), key=key)
+    signatures = [pq.read_table(folder / "signatures/train-00000-of-00001.parquet") for folder in (one, many)]
+    assert signatures[0].equals(signatures[1])
 
 
 def test_shards_cut_one_canonical_order(tmp_path: Path) -> None:
