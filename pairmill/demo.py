@@ -22,6 +22,8 @@ from pairmill.demo_steps import STATE_NAME, Runner, Step, StepError
 INTERRUPTED = 130
 USAGE_ERROR = 2
 RECIPE = "static-cpu"
+# Of about 120 repositories: enough of them for intervals over repositories, and mostly small ones.
+TEST_SHARE = "0.1"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,6 +96,7 @@ def steps(folder: Path, warcs: Sequence[Path], repositories: Path, workers: int,
     mine_web = Step(
         "mine the web pages",
         ("mine-web", "--input", *map(str, warcs), "--output", str(web), *job),
+        web,
         lambda: _is_pair_set(web),
         continue_flags=("--resume",),
         redo_flags=("--overwrite",),
@@ -103,21 +106,24 @@ def steps(folder: Path, warcs: Sequence[Path], repositories: Path, workers: int,
         Step(
             "mine the code",
             ("mine-code", "--repos", str(repositories), "--output", str(code), *job),
+            code,
             lambda: _is_pair_set(code),
             continue_flags=("--resume",),
             redo_flags=("--overwrite",),
         ),
         Step(
             "remove duplicates and split",
-            ("dedupe", "--input", *map(str, mined), "--output", str(pairs), *job),
+            ("dedupe", "--input", *map(str, mined), "--output", str(pairs), "--test-share", TEST_SHARE, *job),
+            pairs,
             lambda: _is_pair_set(pairs),
             continue_flags=("--overwrite",),
             redo_flags=("--overwrite",),
         ),
-        Step("verify", ("verify", str(pairs), *hush), lambda: True),
+        Step("verify", ("verify", str(pairs), *hush), pairs, lambda: True),
         Step(
             "audit",
             ("audit", "--input", str(pairs), "--output", str(report), *hush),
+            report,
             lambda: (report / "report.html").exists() and (report / "audit.json").exists(),
             continue_flags=("--overwrite",),
             redo_flags=("--overwrite",),
@@ -125,6 +131,7 @@ def steps(folder: Path, warcs: Sequence[Path], repositories: Path, workers: int,
         Step(
             "train",
             ("train", "--data", str(pairs), "--recipe", RECIPE, "--output", str(run), *hush),
+            run,
             lambda: (run / "model" / "modules.json").exists(),
             continue_flags=("--resume", "auto"),
             redo_flags=("--overwrite",),
@@ -135,6 +142,7 @@ def steps(folder: Path, warcs: Sequence[Path], repositories: Path, workers: int,
                 *("evaluate", str(run / "model"), "--tasks", "pair-set", "--data", str(pairs)),
                 *("--strip-comments", "--mask-names", "--output", str(scores), *hush),
             ),
+            scores,
             scores.exists,
         ),
     ]

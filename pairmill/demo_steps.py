@@ -26,12 +26,13 @@ class StepError(Exception):
 class Step:
     """A `pairmill` command.
 
-    `is_whole` looks at what the command leaves; `continue_flags` let it go on with what a stopped run of the same
-    command left, and `redo_flags` let it replace whatever is there.
+    `output` is what it leaves, and `is_whole` looks at that; `continue_flags` let the command go on with what a stopped
+    run of the same command left, and `redo_flags` let it replace whatever is there.
     """
 
     name: str
     argv: tuple[str, ...]
+    output: Path
     is_whole: Callable[[], bool]
     continue_flags: tuple[str, ...] = ()
     redo_flags: tuple[str, ...] = ()
@@ -56,6 +57,7 @@ class Runner:
         self._fresh = False
         unfinished = same and "seconds" not in before and not step.is_whole()
         flags = step.continue_flags if unfinished else step.redo_flags
+        flags = flags if step.output.exists() else ()
         self._note(step, None)
         command = [*step.argv, *flags]
         print(f"\n== {step.name}\n$ pairmill {_short(command)}", flush=True)

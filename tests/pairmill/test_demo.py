@@ -16,11 +16,12 @@ class Commands:
 
     def __call__(self, argv):
         self.ran.append(argv)
+        (self.folder / argv[0]).mkdir(exist_ok=True)
         outcome = self.stop_at.pop(argv[0], 0)
         if isinstance(outcome, BaseException):
             raise outcome
         if outcome == 0:
-            (self.folder / argv[0]).write_text("whole")
+            (self.folder / argv[0] / "whole").touch()
         return outcome
 
 
@@ -32,9 +33,18 @@ def commands(tmp_path):
 def run_all(folder, commands, extra=()):
     runner = Runner(folder, commands)
     for name in ("first", "second", "third"):
-        whole = (folder / name).exists
+        output = folder / name
         flags = tuple(extra) if name == "second" else ()
-        runner.run(Step(name, (name, *flags), whole, continue_flags=("--resume",), redo_flags=("--overwrite",)))
+        runner.run(
+            Step(
+                name,
+                (name, *flags),
+                output,
+                (output / "whole").exists,
+                continue_flags=("--resume",),
+                redo_flags=("--overwrite",),
+            )
+        )
     return runner
 
 
@@ -44,7 +54,7 @@ def names(commands):
 
 def test_a_second_call_keeps_every_finished_step(tmp_path, commands, capsys):
     first = run_all(tmp_path, commands)
-    assert commands.ran == [[name, "--overwrite"] for name in ("first", "second", "third")]
+    assert commands.ran == [["first"], ["second"], ["third"]]
     commands.ran.clear()
     second = run_all(tmp_path, commands)
     assert commands.ran == []
@@ -60,7 +70,7 @@ def test_a_stopped_step_goes_on_and_those_before_it_are_kept(tmp_path, commands,
     assert names(commands) == ["first", "second"]
     commands.ran.clear()
     run_all(tmp_path, commands)
-    assert commands.ran == [["second", "--resume"], ["third", "--overwrite"]]
+    assert commands.ran == [["second", "--resume"], ["third"]]
 
 
 def test_a_step_whose_command_changed_is_redone_with_all_after_it(tmp_path, commands):
@@ -72,10 +82,10 @@ def test_a_step_whose_command_changed_is_redone_with_all_after_it(tmp_path, comm
 
 def test_a_damaged_result_is_redone_with_all_after_it(tmp_path, commands):
     run_all(tmp_path, commands)
-    (tmp_path / "first").unlink()
+    (tmp_path / "first" / "whole").unlink()
     commands.ran.clear()
     run_all(tmp_path, commands)
-    assert names(commands) == ["first", "second", "third"]
+    assert commands.ran == [[name, "--overwrite"] for name in ("first", "second", "third")]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"steps": 3}'])
