@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> CommandParser:
     parser = CommandParser(prog="evaluate", description="Measure an embedding model, beside BM25 on the same texts.")
-    parser.add_argument("model", metavar="MODEL", help="model folder, or a model's name on the Hugging Face hub")
+    parser.add_argument("model", metavar="MODEL", help="model folder, or ORG/NAME on the Hugging Face hub")
     tasks = "; ".join(f"{name}: {task.summary}" for name, task in TASKS.items())
     parser.add_argument("--tasks", required=True, help=f"what to measure, comma-separated ({tasks})")
     parser.add_argument("--data", help="folder of the pair set (task pair-set)")
