@@ -80,12 +80,23 @@ def code_class(char: str) -> int:
 def class_table(is_code: bool, size: int = sys.maxunicode + 1) -> np.ndarray:
     """uint8 array: the class of each code point below `size`."""
     classify = code_class if is_code else text_class
+    ascii_classes = np.array([classify(chr(i)) for i in range(128)], np.uint8)
+    if size <= 128:
+        return ascii_classes[:size]
     table = np.full(size, WORD, np.uint8)
+    # Beyond the second plane only scripts without spaces, tags and private use are assigned.
+    listed = [*range(128, min(size, 0x20000)), *range(0xE0000, min(size, 0xE0200))]
+    categories = list(map(unicodedata.category, map(chr, listed)))
+    # Beyond ASCII the category decides, but for scripts without spaces: one code point speaks for its category.
+    classes: dict[str, int] = {}
+    for code_point, category in zip(listed, categories, strict=True):
+        if category not in classes and not _unspaced(code_point):
+            classes[category] = classify(chr(code_point))
+    table[listed] = np.fromiter(map(classes.__getitem__, categories), np.uint8, len(listed))
+    table[:128] = ascii_classes
     for low, high in _UNSPACED:
-        table[low : high + 1] = SINGLE
-    # Beyond the second plane only the scripts above, tags and private use are assigned.
-    listed = [*range(min(size, 0x20000)), *range(0xE0000, min(size, 0xE0200))]
-    table[listed] = np.fromiter((classify(chr(i)) for i in listed), np.uint8, len(listed))
+        part = table[low : high + 1]
+        part[part == WORD] = SINGLE
     return table
 
 

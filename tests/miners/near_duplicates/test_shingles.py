@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from miners.near_duplicates.shingles import CODE, TEXT, ShingleRule, shingle_hash, shingle_sets, take_sets, union_sets
-from miners.near_duplicates.words import prepare, words
+from miners.near_duplicates.words import class_table, code_class, prepare, text_class, words
 
 _ALPHABET = "aB1_ .,;+=(){}\n\t\r\x00\u00a0éß\u0301中文あเนกู한\u00ad\u200b\ufb01`$→😀\u3000、"
 _texts = st.text(st.one_of(st.sampled_from(_ALPHABET), st.characters(exclude_categories=("Cs",))), max_size=80)
@@ -42,6 +42,23 @@ def test_sets_do_not_depend_on_what_stands_beside_a_text(rule: ShingleRule) -> N
     together = shingle_sets(texts, rule)
     for i, text in enumerate(texts):
         assert together[i].tolist() == shingle_sets([text], rule)[0].tolist()
+
+
+@pytest.mark.parametrize("is_code", [False, True])
+def test_the_table_is_the_rule(is_code: bool) -> None:
+    table = class_table(is_code)
+    classify = code_class if is_code else text_class
+    rng = random.Random(8)
+    some = [*range(0x3400), *rng.sample(range(0x3400, 0x110000), 8000)]
+    assert [int(table[i]) for i in some] == [classify(chr(i)) for i in some]
+    assert class_table(is_code, 128).tolist() == table[:128].tolist()
+
+
+def test_golden_shingles() -> None:
+    """Stored signatures stay comparable only while these do not change."""
+    assert shingle_sets(["Hello, world"], TEXT).hashes.tolist() == [2114957699920514901]
+    assert shingle_sets(["x = 1"], CODE).hashes.tolist() == [9432580661011263528]
+    assert shingle_sets(["東京 a b c"], TEXT).hashes.tolist() == [7468984910046951723]
 
 
 def test_words_of_text() -> None:
