@@ -27,6 +27,7 @@ from miners.audit import (
     parse_gates,
     render_report,
 )
+from miners.audit.evidence import EVIDENCE_COLUMNS
 from miners.audit.figures import wanted_places
 from miners.audit.report import number
 from miners.audit.samples import SHOWN_COLUMNS, shown_row
@@ -45,12 +46,13 @@ END = None
 
 
 @dataclass(frozen=True, slots=True)
-class DataFile:
-    """One data file of the set: its place among the files, and what the manifest says of it."""
+class SetFile:
+    """One file of the set to summarise: its place among the data files, and what the manifest says of it."""
 
     index: int
     path: str
-    split: str
+    split: str | None
+    """None for a file of evidence."""
     rows: int
 
 
@@ -60,26 +62,31 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class SummariseFile(beam.DoFn):
-    """Summarises one data file, a row group at a time; gives ("", the summary as bytes)."""
+    """Summarises one file of rows or of evidence, a row group at a time; gives ("", the summary as bytes)."""
 
     def __init__(self, set_path: str, config: AuditConfig) -> None:
         self.set_path = set_path
         self.config = config
 
-    def process(self, file: DataFile | None) -> Iterator[tuple[str, bytes]]:
+    def process(self, file: SetFile | None) -> Iterator[tuple[str, bytes]]:
         """Read and summarise, unless it is END. Raises PairSetError for a file that is not what the manifest says."""
         if file is None:
             yield "", b""
             return
-        summary = Summary(self.config)
+        summary, rows = Summary(self.config), 0
+        columns = EVIDENCE_COLUMNS if file.split is None else SUMMARY_COLUMNS
         with storage.open_read(storage.join(self.set_path, file.path)) as stream:
             parquet = _open_parquet(stream, file.path)
             for group in range(parquet.num_row_groups):
-                table = parquet.read_row_group(group, columns=list(SUMMARY_COLUMNS))
-                summary.add(table, file.split, file.index, summary.rows)
-        if summary.rows != file.rows:
+                table = parquet.read_row_group(group, columns=list(columns))
+                if file.split is None:
+                    summary.add_evidence(table)
+                else:
+                    summary.add(table, file.split, file.index, rows)
+                rows += table.num_rows
+        if rows != file.rows:
             raise PairSetError(
-                f"{file.path} holds {summary.rows:,} rows where the manifest says {file.rows:,}; "
+                f"{file.path} holds {rows:,} rows where the manifest says {file.rows:,}; "
                 "run `pairmill verify` on the set"
             )
         yield "", summary.to_bytes()
@@ -119,9 +126,14 @@ def load_manifest(set_path: str) -> Manifest:
     return parse_manifest(storage.read_bytes(path), path)
 
 
-def data_files(manifest: Manifest) -> list[DataFile]:
+def data_files(manifest: Manifest) -> list[SetFile]:
     """The set's data files, in the order of their names."""
-    return [DataFile(i, f.path, f.split or "train", f.rows) for i, f in enumerate(manifest.data_files())]
+    return [SetFile(i, f.path, f.split or "train", f.rows) for i, f in enumerate(manifest.data_files())]
+
+
+def evidence_files(manifest: Manifest) -> list[SetFile]:
+    """The set's files of evidence: none before dedupe."""
+    return [SetFile(-1, f.path, None, f.rows) for f in manifest.files if f.folder == "evidence"]
 
 
 def _parser() -> JobParser:
@@ -149,19 +161,19 @@ def _run(command: Command) -> int:
     gates = _read_gates(args.gates)
     set_path = args.input.rstrip("/") or "/"
     manifest = load_manifest(set_path)
-    _check_files(set_path, manifest.data_files())
-    files = data_files(manifest)
-    size = sum(f.bytes for f in manifest.data_files())
+    entries = [f for f in manifest.files if f.folder in ("data", "evidence")]
+    _check_files(set_path, entries)
+    rows, size = sum(manifest.splits.values()), sum(f.bytes for f in entries)
     if args.dry_run:
-        print(f"{len(files):,} files, {size / 1e6:,.1f} MB, {sum(f.rows for f in files):,} rows; nothing was written")
+        print(f"{len(entries):,} files, {size / 1e6:,.1f} MB, {rows:,} rows; nothing was written")
         return 0
-    config = AuditConfig(rows=sum(f.rows for f in files), seed=args.seed)
+    config = AuditConfig(rows=rows, seed=args.seed)
     options = pipeline_options(command, size)
     _take_output(args.output, overwrite=args.overwrite)
     with run_pipeline(options) as pipeline:
         (
             pipeline
-            | "files" >> beam.Create([END, *files])
+            | "files" >> beam.Create([END, *data_files(manifest), *evidence_files(manifest)])
             | "spread" >> beam.Reshuffle()
             | "summarise" >> beam.ParDo(SummariseFile(set_path, config))
             | "gather" >> beam.GroupByKey()
@@ -206,7 +218,7 @@ def _open_parquet(stream: Any, name: str) -> pq.ParquetFile:
         raise PairSetError(f"{name} is no readable Parquet file; run `pairmill verify` on the set") from None
 
 
-def _read_shown(set_path: str, files: Sequence[DataFile], places: Sequence[Place]) -> dict[Place, Mapping[str, Any]]:
+def _read_shown(set_path: str, files: Sequence[SetFile], places: Sequence[Place]) -> dict[Place, Mapping[str, Any]]:
     """The rows at the places, as the report shows them: each row group that has one is read once."""
     shown: dict[Place, Mapping[str, Any]] = {}
     in_order = sorted(places, key=lambda place: (place.file, place.row))
@@ -252,4 +264,7 @@ def _last_part(path: str) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    # Worker processes cannot load classes of __main__, so the job runs from the module that they import.
+    from pipelines.audit import main as imported_main
+
+    raise SystemExit(imported_main())

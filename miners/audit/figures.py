@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from miners.audit.evidence import evidence_figures
 from miners.audit.false_negatives import BATCHES, hit_chance, partners, rates_of
 from miners.audit.findings import findings
 from miners.audit.gates import Gates, gate_results
@@ -53,7 +54,7 @@ def audit_figures(
         "format": "pairmill audit",
         "version": AUDIT_VERSION,
         "set": _set_figures(manifest, set_path, summary),
-        "method": _method(summary),
+        "method": _method(summary, shown),
         "pairs": _pair_figures(summary),
         "groups": _group_figures(summary, tops["group"], shown),
         "lengths": _length_figures(summary),
@@ -66,6 +67,7 @@ def audit_figures(
         "false_negatives": _false_negative_figures(summary),
         "shared_between_splits": shared_between_splits(summary.values),
         "ledger": _ledger_figures(manifest.ledger),
+        "evidence": evidence_figures(summary.removals, set_path),
         "warnings": list(manifest.warnings),
     }
     figures["duplicate_share"] = figures["repeats"]["pair"]["extra_share"]
@@ -97,13 +99,15 @@ def _set_figures(manifest: Manifest, set_path: str, summary: Summary) -> dict[st
     }
 
 
-def _method(summary: Summary) -> dict[str, Any]:
+def _method(summary: Summary, shown: Mapping[Place, Mapping[str, Any]]) -> dict[str, Any]:
     config = summary.config
     return {
         "exact": config.rate >= 1,
         "rate": config.rate,
         "seed": config.seed,
         "sampled_rows": len(summary.row_hashes()),
+        "hashed_rows": len(shown),
+        "wrong_hashes": sum(not row["hashes_hold"] for row in shown.values()),
     }
 
 

@@ -38,6 +38,7 @@ def findings(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
         empty = Finding("bad", "The set is empty", "No row was kept; the ledger says what became of the input.")
         return [asdict(empty)]
     found = [
+        *_hashes(figures),
         *_duplicates(figures),
         *_false_negatives(figures),
         *_leaks(figures),
@@ -46,6 +47,12 @@ def findings(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
         *_losses(figures),
     ]
     return [asdict(finding) for finding in sorted(found, key=lambda f: LEVELS.index(f.level))]
+
+
+def _hashes(figures: Mapping[str, Any]) -> Iterator[Finding]:
+    if figures["method"]["wrong_hashes"]:
+        detail = "Rows shown here have hashes of other texts, so the figures on repeats are not to be trusted."
+        yield Finding("bad", "Hash columns do not fit the texts", detail, "method.wrong_hashes")
 
 
 def _duplicates(figures: Mapping[str, Any]) -> Iterator[Finding]:

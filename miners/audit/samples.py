@@ -8,7 +8,20 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-SHOWN_COLUMNS = ("row_id", "kind", "source", "language", "group", "anchor", "positive", "signals", "provenance")
+from schemas.side_hash import anchor_is_code, positive_is_code, side_hash
+
+SHOWN_COLUMNS = (
+    "row_id",
+    "kind",
+    "source",
+    "language",
+    "group",
+    "anchor",
+    "positive",
+    "anchor_hash",
+    "positive_hash",
+    "provenance",
+)
 """What is read again of a row that is shown."""
 EXCERPT_CHARS = 1500
 _SCP_REMOTE = re.compile(r"^git@([A-Za-z0-9.-]+):(.+)$")
@@ -35,7 +48,17 @@ def shown_row(row: Mapping[str, Any], split: str, set_path: str) -> dict[str, An
         "license": provenance.get("license"),
         "date": provenance.get("date"),
         "explain": explain_command(set_path, row["row_id"]),
+        "hashes_hold": hashes_hold(row),
     }
+
+
+def hashes_hold(row: Mapping[str, Any]) -> bool:
+    """Whether the row's two hash columns are those of its texts: the figures on repeats rest on them."""
+    kind = row["kind"]
+    return (
+        side_hash(row["anchor"], is_code=anchor_is_code(kind)) == row["anchor_hash"]
+        and side_hash(row["positive"], is_code=positive_is_code(kind)) == row["positive_hash"]
+    )
 
 
 def explain_command(set_path: str, row_id: str) -> str:

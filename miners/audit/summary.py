@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from miners.audit.evidence import Removals, Rule, add_evidence
 from miners.audit.hashing import combine, hash_strings, mix, sampled
 from miners.audit.lengths import Lengths
 from miners.audit.value_counts import ValueCounts
@@ -97,6 +98,8 @@ class Summary:
     """(length, place) of the shortest and longest sides, by (kind, "shortest anchor" …), most extreme first."""
     clustered: int = 0
     """Rows that have a cluster: all of a set that went through dedupe, none before."""
+    removals: dict[Rule, Removals] = field(default_factory=dict)
+    """What dedupe removed, from the set's evidence."""
     _hashes: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -135,6 +138,10 @@ class Summary:
             for side in ("anchor", "positive"):
                 self._keep_extremes(kind, side, measures[f"{side}_chars"][at], rows[at])
 
+    def add_evidence(self, table: pa.Table) -> None:
+        """Take in rows of an evidence file."""
+        add_evidence(self.removals, table, self.config.seed & (2**64 - 1))
+
     def merge(self, other: Summary) -> None:
         """Add a summary of other rows of the same set; ValueError if it was made with another config."""
         if other.config != self.config:
@@ -152,6 +159,8 @@ class Summary:
         for (kind, what), found in other.extremes.items():
             self._rank_extremes(kind, what, found)
         self.clustered += other.clustered
+        for rule, removals in other.removals.items():
+            self.removals.setdefault(rule, Removals()).merge(removals)
         self._hashes.extend(other._hashes)
 
     def row_hashes(self) -> np.ndarray:

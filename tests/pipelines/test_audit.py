@@ -1,13 +1,18 @@
 """The whole job on small sets: true figures, whatever the workers; gates; wrong input in one sentence."""
 
 import json
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
 
 from pipelines.audit import main
 from schemas import Provenance, make_pair, read_pair_set
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def planted(n=240):
@@ -67,14 +72,34 @@ def test_figures_are_those_of_the_set(make_pair_set, audit, tmp_path):
     assert "<script" not in html and "&lt;script&gt;" in html
 
 
-def test_workers_and_files_change_nothing(make_pair_set, audit):
+def test_workers_and_files_change_nothing(make_pair_set, audit, tmp_path):
     folder = make_pair_set(planted(), files=4)
     _, one = audit(folder, "--workers", "1")
-    _, two = audit(folder, "--workers", "2", output="second")
-    assert one == two
+    command = [sys.executable, "-m", "pipelines.audit", "--input", folder, "--output", tmp_path / "second"]
+    subprocess.run([*map(str, command), "--workers", "2"], check=True, cwd=ROOT, capture_output=True)
+    assert one == json.loads((tmp_path / "second" / "audit.json").read_bytes())
     _, whole = audit(make_pair_set(planted(), files=1), output="third")
     for part in ("pairs", "groups", "lengths", "false_negatives"):
         assert whole[part] == one[part]
+
+
+def test_evidence_of_dedupe_is_counted(make_pair_set, audit, tmp_path):
+    from pipelines.dedupe import main as dedupe
+
+    clean = tmp_path / "clean"
+    assert dedupe(["--input", str(make_pair_set(planted())), "--output", str(clean), "--quiet"]) == 0
+    status, figures = audit(clean)
+    assert status == 0
+    assert figures["duplicate_share"] == 0
+    dropped = Counter()
+    for stage in figures["ledger"]["stages"]:
+        dropped.update({entry["name"]: entry["pairs"] for entry in stage["dropped"]})
+    removed = Counter()
+    for entry in figures["evidence"]["by_rule"]:
+        removed[entry["reason"]] += entry["rows"]
+        assert len(entry["examples"]) == min(3, entry["rows"])
+    assert removed == dropped and removed["same_pair"] == 20
+    assert figures["pairs"]["total"] + figures["evidence"]["rows"] == 240
 
 
 def test_another_seed_shows_other_rows(make_pair_set, audit):

@@ -47,6 +47,8 @@ def test_long_sides_are_cut_and_say_so():
         "group": "g",
         "anchor": "a" * (EXCERPT_CHARS + 7),
         "positive": "p",
+        "anchor_hash": 0,
+        "positive_hash": 0,
         "provenance": None,
     }
     shown = shown_row(row, "train", "my set")
@@ -54,3 +56,4 @@ def test_long_sides_are_cut_and_say_so():
     assert shown["positive_left_off"] == 0
     assert shown["explain"] == explain_command("my set", "0" * 32)
     assert "'my set'" in shown["explain"]
+    assert shown["hashes_hold"] is False

@@ -122,6 +122,15 @@ def test_a_large_set_is_estimated_from_a_sample(summarise, manifest):
     assert batch["any"] == pytest.approx(true["any"], abs=0.03)
 
 
+def test_wrong_hashes_are_found(table, config, manifest, summarise):
+    whole = figures_of(summarise([("train", table)], config), manifest, [("train", table)])
+    assert whole["method"]["hashed_rows"] > 10 and whole["method"]["wrong_hashes"] == 0
+    wrong = table.set_column(table.schema.get_field_index("anchor_hash"), "anchor_hash", [[*range(table.num_rows)]])
+    figures = figures_of(summarise([("train", wrong)], config), manifest, [("train", wrong)])
+    assert figures["method"]["wrong_hashes"] == figures["method"]["hashed_rows"]
+    assert figures["findings"][0]["title"] == "Hash columns do not fit the texts"
+
+
 def test_nothing_has_figures_too(config, manifest):
     figures = audit_figures(Summary(AuditConfig(rows=0)), manifest, "set", {})
     assert figures["pairs"]["total"] == 0
