@@ -45,6 +45,7 @@ def findings(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
         *_concentration(figures),
         *_licenses(figures),
         *_losses(figures),
+        *(Finding("warn", "The job that wrote the set warned", warning) for warning in figures["warnings"]),
     ]
     return [asdict(finding) for finding in sorted(found, key=lambda f: LEVELS.index(f.level))]
 
