@@ -41,7 +41,7 @@ from schemas.manifest import MANIFEST_NAME, FileEntry, Manifest, parse_manifest
 END = None
 UNIT_BYTES = 256 << 20
 SHARD_BYTES = 256 << 20
-SLICE_BYTES = 32 << 20
+SLICE_BYTES = 16 << 20
 PARTITION_BYTES = 64 << 20
 KEY_BYTES = 20
 """Of one band of one row in a match block."""
