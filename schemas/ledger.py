@@ -19,10 +19,10 @@ STAGES: dict[str, tuple[str, ...]] = {
 }
 
 REASONS: dict[str, tuple[str, ...]] = {
-    "mine-web/record": ("not_a_page", "http_status", "not_html", "empty_body"),
+    "mine-web/record": ("not_a_page", "too_large", "http_status", "empty_body", "not_html"),
     "mine-web/page": ("no_main_text", "language", "too_few_passages"),
-    "mine-web/passage": ("no_neighbor",),
-    "mine-web/pair": ("language_mismatch",),
+    "mine-web/passage": ("language", "no_neighbor"),
+    "mine-web/pair": ("language_mismatch", "same_text"),
     "mine-code/file": ("unknown_language", "too_large", "vendored", "test", "generated", "minified", "empty"),
     "mine-code/function": ("no_docstring",),
     "mine-code/pair": ("docstring_too_short", "code_too_short", "code_too_long"),
@@ -34,7 +34,15 @@ REASONS: dict[str, tuple[str, ...]] = {
 }
 
 FAILURES: dict[str, tuple[str, ...]] = {
-    "mine-web/record": ("damaged_member", "truncated", "bad_body", "unreadable_file"),
+    "mine-web/record": (
+        "unreadable_file",
+        "damaged_member",
+        "truncated",
+        "bad_header",
+        "bad_length",
+        "bad_http",
+        "bad_body",
+    ),
     "mine-web/page": ("broken_html",),
     "mine-web/passage": (),
     "mine-web/pair": (),

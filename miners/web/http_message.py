@@ -1,0 +1,159 @@
+"""The HTTP response inside a WARC record: status, header fields, and the body as the server meant it.
+
+Bodies are decoded one by one here and not by the WARC reader, so that a bad one costs itself alone. Archives often store
+a body already decoded beside the header that says otherwise: a coding that the bytes do not bear out is passed over.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import brotli
+
+from miners.web.record_reader import parse_fields
+
+_STATUS_LINE = re.compile(rb"\s*HTTP/\d(?:\.\d)?\s+(\d{3})")
+_HEAD_END = re.compile(rb"\n\r?\n")
+_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\n]*)?\r?\n")
+_STEP = 1 << 20
+
+
+class BadMessage(ValueError):
+    """The record holds no HTTP response that can be read."""
+
+
+class BadBody(ValueError):
+    """The body's transfer or content coding is broken."""
+
+
+class BodyTooLarge(ValueError):
+    """The body is, or inflates to, more than the limit; it was not followed further."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """A response with its body as stored."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By lower-case name; of a repeated field the first."""
+    body: bytes
+
+
+def parse_response(block: bytes) -> HttpResponse:
+    """Split a stored response; a missing blank line means no body. Raises BadMessage without a status line."""
+    status = _STATUS_LINE.match(block)
+    if not status:
+        raise BadMessage(f"{block[:40]!r} is no HTTP status line")
+    end = _HEAD_END.search(block)
+    head, body = (block[: end.start()], block[end.end() :]) if end else (block, b"")
+    return HttpResponse(int(status.group(1)), parse_fields(head), body)
+
+
+def decode_body(response: HttpResponse, most: int) -> bytes:
+    """The body without transfer and content codings, at most `most` bytes. Raises BadBody and BodyTooLarge."""
+    body = response.body
+    if "chunked" in response.headers.get("transfer-encoding", "").lower():
+        body = _join_chunks(body)
+    codings = [name.strip().lower() for name in response.headers.get("content-encoding", "").split(",")]
+    for coding in reversed(codings):
+        body = _undo(coding, body, most)
+    if len(body) > most:
+        raise BodyTooLarge(f"a body of {len(body):,} bytes; at most {most:,} are read")
+    return body
+
+
+def _join_chunks(body: bytes) -> bytes:
+    if not _CHUNK_SIZE.match(body):
+        return body  # stored without its chunks
+    pieces, position = [], 0
+    while position < len(body):
+        line = _CHUNK_SIZE.match(body, position)
+        if not line:
+            raise BadBody(f"no chunk size at byte {position:,} of the body")
+        size, begin = int(line.group(1), 16), line.end()
+        if size == 0:
+            break
+        if begin + size > len(body):
+            raise BadBody(f"a chunk of {size:,} bytes, of which {len(body) - begin:,} are there")
+        pieces.append(body[begin : begin + size])
+        position = begin + size
+        position += 2 if body[position : position + 2] == b"\r\n" else body[position : position + 1] == b"\n"
+    return b"".join(pieces)
+
+
+def _undo(coding: str, body: bytes, most: int) -> bytes:
+    if coding in ("", "identity", "none") or not body:
+        return body
+    if coding in ("gzip", "x-gzip"):
+        return _inflate(body, 31, most) if body.startswith(b"\x1f\x8b") else body
+    if coding == "deflate":
+        return _undo_deflate(body, most)
+    if coding == "br":
+        return _undo_brotli(body, most)
+    if _looks_like_markup(body):
+        return body
+    raise BadBody(f"the content coding {coding[:40]!r} is not known")
+
+
+def _undo_deflate(body: bytes, most: int) -> bytes:
+    """With or without the zlib wrapper: servers send both."""
+    for wbits in (15, -15):
+        try:
+            return _inflate(body, wbits, most)
+        except BadBody:
+            continue
+    if _looks_like_markup(body):
+        return body
+    raise BadBody("deflate: neither with nor without a zlib head")
+
+
+def _undo_brotli(body: bytes, most: int) -> bytes:
+    decoder, pieces, total = brotli.Decompressor(), [], 0
+    try:
+        piece = decoder.process(body, output_buffer_limit=_STEP)
+        while piece or not decoder.can_accept_more_data():
+            pieces.append(piece)
+            total += len(piece)
+            if total > most:
+                raise BodyTooLarge(f"a brotli body inflates past {most:,} bytes")
+            piece = decoder.process(b"", output_buffer_limit=_STEP)
+    except brotli.error as error:
+        if _looks_like_markup(body):
+            return body
+        raise BadBody(f"brotli: {error}") from None
+    if not decoder.is_finished():
+        if _looks_like_markup(body):
+            return body
+        raise BadBody("brotli: the body ends early")
+    return b"".join(pieces)
+
+
+def _inflate(body: bytes, wbits: int, most: int) -> bytes:
+    pieces, total = [], 0
+    inflater = zlib.decompressobj(wbits)
+    while body:
+        try:
+            piece = inflater.decompress(body, most - total + 1)
+        except zlib.error as error:
+            raise BadBody(f"inflating failed: {error}") from None
+        pieces.append(piece)
+        total += len(piece)
+        if total > most:
+            raise BodyTooLarge(f"a compressed body inflates past {most:,} bytes")
+        if inflater.eof:
+            body = inflater.unused_data if wbits == 31 and inflater.unused_data.startswith(b"\x1f\x8b") else b""
+            if body:
+                inflater = zlib.decompressobj(wbits)
+        else:
+            body = inflater.unconsumed_tail
+    if not inflater.eof:
+        raise BadBody("a compressed body ends early")
+    return b"".join(pieces)
+
+
+def _looks_like_markup(body: bytes) -> bool:
+    return body[:64].lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(b"<")

@@ -1,0 +1,251 @@
+"""WARC and WET records to neighbouring pairs, with every record, page, passage and pair accounted for.
+
+In: the items of `record_reader.read_records`. Out: pairs in page order, and a `Reject` for whatever was refused or broke.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from miners.web.domains import clean_url, registrable_domain
+from miners.web.extraction import BrokenHtml, paragraphs, text_paragraphs
+from miners.web.http_message import BadBody, BadMessage, BodyTooLarge, decode_body, parse_response
+from miners.web.languages import check_languages, may_be, passage_language
+from miners.web.page_type import is_html
+from miners.web.passages import Passage, PassageConfig, adjacent, passages
+from miners.web.record_reader import Damage, WarcRecord
+from schemas.ledger import Ledger
+from schemas.pair import NEIGHBOR_TEXT, Pair, Provenance, make_pair, make_signals
+from schemas.rejects import Reject
+from schemas.side_hash import normalize_text
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """The rules of web mining."""
+
+    passages: PassageConfig = PassageConfig()
+    languages: tuple[str, ...] = ()
+    """BCP 47 codes to keep; none keeps all."""
+    max_body_bytes: int = 8 << 20
+    """Larger pages, also after inflating, are dropped as too_large; browsers' pages are of 0.1 MB."""
+
+    def __post_init__(self) -> None:
+        check_languages(self.languages)
+        if self.max_body_bytes < 1:
+            raise ValueError(f"max_body_bytes must be 1 or more, not {self.max_body_bytes}")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A record's text before extraction; `is_markup` says which extraction it needs."""
+
+    body: bytes
+    content_type: str | None
+    is_markup: bool
+
+
+class _Refused(Exception):
+    """A rule drops the record, or (`broke`) the record is broken."""
+
+    def __init__(self, reason: str, why: str = "", *, broke: bool = False) -> None:
+        super().__init__(reason)
+        self.reason, self.why, self.broke = reason, why, broke
+
+
+def mine_records(
+    items: Iterable[WarcRecord | Damage], uri: str, config: WebConfig, ledger: Ledger
+) -> Iterator[Pair | Reject]:
+    """The pairs of a file's records and what was left out; counts everything in `ledger`.
+
+    `uri` is the file as it was given; its last path part goes into the row ids.
+    """
+    name = uri.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    for item in items:
+        ledger.read("record")
+        provenance = _provenance(item, uri)
+        where = f"{uri} at byte {item.offset:,}"
+        if isinstance(item, Damage):
+            ledger.fail("record", item.reason, where=where, why=item.why)
+            ledger.note("bytes_skipped", item.skipped)
+            yield Reject("record", item.reason, provenance, item.why)
+            continue
+        try:
+            page = _page(item, config)
+        except _Refused as refusal:
+            if refusal.broke:
+                ledger.fail("record", refusal.reason, where=where, why=refusal.why)
+            else:
+                ledger.drop("record", refusal.reason)
+            yield Reject("record", refusal.reason, provenance, refusal.why)
+            continue
+        ledger.keep("record")
+        ledger.made("record", 1)
+        place = (name, item.offset) if item.position == 0 else (name, item.offset, item.position)
+        yield from _mine_page(page, provenance, place, config, ledger)
+
+
+def _provenance(item: WarcRecord | Damage, uri: str, ordinal: int | None = None) -> Provenance:
+    if isinstance(item, Damage):
+        return Provenance(uri=uri, offset=item.offset)
+    url = clean_url(item.headers.get("warc-target-uri", "")) or None
+    date = item.headers.get("warc-date") or None
+    return Provenance(uri=uri, offset=item.offset, url=url, date=date, ordinal=ordinal)
+
+
+def _page(record: WarcRecord, config: WebConfig) -> Page:
+    """The page in a record; raises _Refused with the first reason that applies."""
+    kind = record.headers.get("warc-type", "").lower()
+    if kind == "conversion":
+        return _plain_page(record, config)
+    if kind != "response" or not _may_be_http(record):
+        raise _Refused("not_a_page", kind)
+    if record.block is None:
+        raise _Refused("too_large")
+    try:
+        response = parse_response(record.block)
+    except BadMessage as error:
+        raise _Refused("bad_http", str(error), broke=True) from None
+    if not 200 <= response.status <= 299:
+        raise _Refused("http_status", str(response.status))
+    if not response.body:
+        raise _Refused("empty_body")
+    try:
+        body = decode_body(response, config.max_body_bytes)
+    except BodyTooLarge as error:
+        raise _Refused("too_large", str(error)) from None
+    except BadBody as error:
+        raise _Refused("bad_body", str(error), broke=True) from None
+    content_type = response.headers.get("content-type")
+    if not body.strip():
+        raise _Refused("empty_body")
+    if not is_html(body, content_type):
+        raise _Refused("not_html", content_type or "")
+    return Page(body, content_type, True)
+
+
+def _plain_page(record: WarcRecord, config: WebConfig) -> Page:
+    """A WET file's record: the page's text, one paragraph a line, in UTF-8."""
+    if not record.headers.get("content-type", "text/plain").lower().startswith("text/plain"):
+        raise _Refused("not_a_page", record.headers["content-type"])
+    if record.block is None or len(record.block) > config.max_body_bytes:
+        raise _Refused("too_large")
+    if not record.block.strip():
+        raise _Refused("empty_body")
+    return Page(record.block, "text/plain; charset=utf-8", False)
+
+
+def _may_be_http(record: WarcRecord) -> bool:
+    """Responses of other protocols (DNS) are archived beside the pages."""
+    content_type = record.headers.get("content-type", "")
+    if content_type:
+        return content_type.lower().startswith("application/http")
+    scheme = _scheme(record.headers.get("warc-target-uri", ""))
+    return scheme in ("http", "https")
+
+
+def _scheme(target: str) -> str:
+    """The scheme of a target URI, lower case; empty where it cannot be read."""
+    try:
+        return urlsplit(clean_url(target)).scheme.lower()
+    except ValueError:
+        return ""
+
+
+def _mine_page(
+    page: Page, provenance: Provenance, place: tuple[str | int, ...], config: WebConfig, ledger: Ledger
+) -> Iterator[Pair | Reject]:
+    ledger.read("page")
+    try:
+        lines = (
+            paragraphs(page.body, page.content_type)
+            if page.is_markup
+            else text_paragraphs(page.body.decode("utf-8-sig", "replace"))
+        )
+    except BrokenHtml as error:
+        ledger.fail("page", "broken_html", where=f"{provenance.url} in {provenance.uri}", why=str(error))
+        yield Reject("page", "broken_html", provenance, str(error))
+        return
+    made = passages(lines, config.passages, _sentence_language(lines, config.passages.max_tokens))
+    reason = _page_refusal(lines, made, config)
+    if reason:
+        ledger.drop("page", reason)
+        yield Reject("page", reason, provenance, "\n".join(lines))
+        return
+    ledger.keep("page")
+    ledger.made("page", len(made))
+    yield from _mine_passages(made, provenance, place, config, ledger)
+
+
+def _page_refusal(lines: list[str], made: list[Passage], config: WebConfig) -> str | None:
+    if not lines:
+        return "no_main_text"
+    if config.languages and not may_be("\n".join(lines), config.languages):
+        return "language"
+    return "too_few_passages" if len(made) < 2 else None
+
+
+def _mine_passages(
+    made: list[Passage], provenance: Provenance, place: tuple[str | int, ...], config: WebConfig, ledger: Ledger
+) -> Iterator[Pair | Reject]:
+    ledger.read("passage", len(made))
+    languages = [passage_language(passage.text) for passage in made]
+    wanted = [not config.languages or language in config.languages for language, _ in languages]
+    anchors = [i for i in adjacent(made) if wanted[i] and wanted[i + 1]]
+    paired = {i for anchor in anchors for i in (anchor, anchor + 1)}
+    for i, passage in enumerate(made):
+        if i in paired:
+            ledger.keep("passage")
+        else:
+            reason = "no_neighbor" if wanted[i] else "language"
+            ledger.drop("passage", reason)
+            yield Reject("passage", reason, _at(provenance, i), passage.text)
+    ledger.made("passage", len(anchors))
+    for i in anchors:
+        yield _pair(i, made[i].text, made[i + 1].text, languages[i], languages[i + 1], provenance, place, ledger)
+
+
+def _pair(
+    ordinal: int,
+    anchor: str,
+    positive: str,
+    anchor_language: tuple[str, float],
+    positive_language: tuple[str, float],
+    provenance: Provenance,
+    place: tuple[str | int, ...],
+    ledger: Ledger,
+) -> Pair | Reject:
+    ledger.read("pair")
+    here = _at(provenance, ordinal)
+    language, score = anchor_language
+    reason = None
+    if language != positive_language[0]:
+        reason = "language_mismatch"
+    elif normalize_text(anchor) == normalize_text(positive):
+        reason = "same_text"
+    if reason:
+        ledger.drop("pair", reason)
+        return Reject("pair", reason, here, f"{anchor[:240]}\n{positive[:240]}")
+    ledger.keep("pair")
+    return make_pair(
+        kind=NEIGHBOR_TEXT,
+        language=language,
+        anchor=anchor,
+        positive=positive,
+        place=("web", *place, ordinal),
+        group=registrable_domain(provenance.url) if provenance.url else None,
+        provenance=here,
+        signals=make_signals(anchor, positive, language_score=min(score, positive_language[1])),
+    )
+
+
+def _at(page: Provenance, ordinal: int) -> Provenance:
+    return Provenance(uri=page.uri, offset=page.offset, url=page.url, date=page.date, ordinal=ordinal)
+
+
+def _sentence_language(lines: list[str], max_tokens: int) -> str:
+    """The language by whose rules long paragraphs are cut; only asked for where there may be one to cut."""
+    longest = max(lines, key=len, default="")
+    return passage_language(longest)[0] if len(longest) > max_tokens else "en"

@@ -1,0 +1,109 @@
+"""`pairmill mine-web`: WARC and WET files in, a pair set of neighbouring text out. Only wiring; the rules are miners.web's.
+
+A unit is a file, or a range of 256 MB of a gzipped one: a member belongs to the range in which it begins.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from miners.web import PassageConfig, WebConfig, mine_records, read_records
+from pipelines import storage
+from pipelines.failures import report_errors
+from pipelines.mine_job import Unit, run_mine_job, unit_id
+from pipelines.options import Command, JobParser, job_parser, parse, read_recipe
+from schemas.ledger import Ledger
+from schemas.pair import Pair
+from schemas.rejects import Reject
+
+RANGE_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class WebMiner:
+    """Mines one file, or one range of it."""
+
+    config: WebConfig
+    job: str = field(default="mine-web", init=False)
+
+    def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Pair | Reject]:
+        """See `pipelines.mine_job.Miner`; a file that cannot be opened is one failed record."""
+        try:
+            file = storage.open_read(unit.uri)
+        except OSError as error:
+            ledger.read("record")
+            ledger.fail("record", "unreadable_file", where=unit.uri, why=str(error))
+            return
+        with file:
+            items = read_records(file, start=unit.start, end=unit.end or None)
+            yield from mine_records(items, unit.uri, self.config, ledger)
+
+
+def make_parser() -> JobParser:
+    """The command's flags."""
+    parser = job_parser("mine-web", "Mine neighbouring text from WARC and WET files.", resumable=True)
+    parser.add_argument(
+        "--languages",
+        metavar="CODES",
+        help="keep only these languages: BCP 47 codes with commas between, such as en,de (default: all)",
+    )
+    parser.add_argument(
+        "--passage-tokens",
+        nargs=2,
+        type=int,
+        metavar=("MIN", "MAX"),
+        help="least and most words of a passage (default: 32 256); characters in scripts without spaces",
+    )
+    return parser
+
+
+def read_config(command: Command) -> WebConfig:
+    """Defaults, under the recipe, under the flags. Raises ValueError."""
+    default = WebConfig()
+    settings = read_recipe(command.args.recipe, plain_config(default))
+    if command.args.languages is not None:
+        settings["languages"] = [name.strip() for name in command.args.languages.split(",") if name.strip()]
+    if command.args.passage_tokens is not None:
+        settings["min_tokens"], settings["max_tokens"] = command.args.passage_tokens
+    bounds = PassageConfig(settings.pop("min_tokens"), settings.pop("max_tokens"))
+    languages = tuple(sorted(set(settings.pop("languages"))))
+    return WebConfig(passages=bounds, languages=languages, **settings)
+
+
+def plain_config(config: WebConfig) -> dict[str, Any]:
+    """The settings as a recipe file has them, and as the manifest keeps them."""
+    settings = asdict(config)
+    settings.update(settings.pop("passages"))
+    return {**settings, "languages": list(config.languages)}
+
+
+def make_units(files: Sequence[storage.FileInfo], range_bytes: int = RANGE_BYTES) -> list[Unit]:
+    """The units of the input files; only gzipped files are cut into ranges."""
+    units = []
+    for info in files:
+        step = range_bytes if info.path.endswith(".gz") else max(info.size, 1)
+        for start in range(0, max(info.size, 1), step):
+            end = min(start + step, info.size)
+            name = unit_id(info.path, info.size, info.version, start, end)
+            units.append(Unit(name, info.path, end - start, start, end))
+    return units
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Parse, plan and run the job; returns the exit status. Raises UsageError and JobFailedError."""
+    command = parse(make_parser(), argv)
+    config = read_config(command)
+    units = make_units(storage.expand(command.args.input))
+    return run_mine_job(command, WebMiner(config), units, plain_config(config))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`pairmill mine-web`: 0 done, 1 the work failed, 2 the arguments are wrong."""
+    return report_errors("mine-web", lambda: run(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
