@@ -1,4 +1,4 @@
-"""`pairmill mine-web`: WARC and WET files in, a pair set of neighbouring text out. Only wiring; the rules are miners.web's.
+"""`pairmill mine-web`: WARC and WET files in, a pair set of neighbouring text out. Only wiring; rules are miners.web's.
 
 A unit is a file, or a range of 256 MB of a gzipped one: a member belongs to the range in which it begins.
 """

@@ -1,4 +1,4 @@
-"""Bytes of a page to text: the byte order mark decides, then the HTTP header, then the page's own meta, then its bytes."""
+"""Bytes of a page to text: by byte order mark, else HTTP header, else the page's own meta, else the bytes themselves."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -23,8 +24,8 @@ def clean_url(target: str) -> str:
 def registrable_domain(url: str) -> str | None:
     """`example.co.uk` for `https://www.example.co.uk/a`, lower case, in ASCII where the name is international.
 
-    The host itself where it has no registrable part: an IP address, `localhost`, a public suffix. None for a URL without
-    a host.
+    The host itself where it has no registrable part: an IP address, `localhost`, a public suffix. None for a URL
+    without a host.
     """
     try:
         host = (urlsplit(url).hostname or "").rstrip(".")
@@ -37,8 +38,6 @@ def registrable_domain(url: str) -> str | None:
         return host
     except ValueError:
         pass
-    try:
+    with suppress(UnicodeError):
         host = host if host.isascii() else host.encode("idna").decode("ascii")
-    except UnicodeError:
-        pass
     return _suffixes().privatesuffix(host) or host

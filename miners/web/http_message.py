@@ -1,7 +1,8 @@
 """The HTTP response inside a WARC record: status, header fields, and the body as the server meant it.
 
-Bodies are decoded one by one here and not by the WARC reader, so that a bad one costs itself alone. Archives often store
-a body already decoded beside the header that says otherwise: a coding that the bytes do not bear out is passed over.
+Bodies are decoded one by one here and not by the WARC reader, so that a bad one costs itself alone. Archives often
+store a body already decoded beside the header that says otherwise: a coding that the bytes do not bear out is passed
+over.
 """
 
 from __future__ import annotations

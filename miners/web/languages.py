@@ -1,7 +1,7 @@
 """Which language a text is in, offline: resiliparse's fast guess for a whole page, py3langid for a passage.
 
-The fast guess is right for .992 of texts of five paragraphs and for .830 of single ones, py3langid for .977 of those at a
-twentieth of the speed: so the page's guess only shuts out pages that cannot be of a wanted language.
+The fast guess is right for .992 of texts of five paragraphs and for .830 of single ones, py3langid for .977 of those
+at a twentieth of the speed: so the page's guess only shuts out pages that cannot be of a wanted language.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """WARC and WET records to neighbouring pairs, with every record, page, passage and pair accounted for.
 
-In: the items of `record_reader.read_records`. Out: pairs in page order, and a `Reject` for whatever was refused or broke.
+In: the items of `record_reader.read_records`. Out: pairs in page order, and a `Reject` for what was
+refused or broke.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from miners.web.domains import clean_url, registrable_domain
@@ -26,7 +27,7 @@ from schemas.side_hash import normalize_text
 class WebConfig:
     """The rules of web mining."""
 
-    passages: PassageConfig = PassageConfig()
+    passages: PassageConfig = field(default_factory=PassageConfig)
     languages: tuple[str, ...] = ()
     """BCP 47 codes to keep; none keeps all."""
     max_body_bytes: int = 8 << 20

@@ -1,7 +1,7 @@
 """Paragraphs to passages, and passages to neighbouring pairs.
 
-A passage is a run of whole paragraphs of `min_tokens` to `max_tokens` (see `text_length.token_count`); a paragraph that is
-longer is cut at sentence ends. A pair is two passages with no text between them.
+A passage is a run of whole paragraphs of `min_tokens` to `max_tokens` (see `text_length.token_count`); a paragraph that
+is longer is cut at sentence ends. A pair is two passages with no text between them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """WARC and WET files, record by record, with every damaged stretch named.
 
-In: a seekable binary file (plain or gzip, any mix of one or many records a member). Out, in file order: a `WarcRecord` for
-each sound record, a `Damage` for each stretch that holds none. Nothing is lost silently: what is not in a record is in a
-`Damage`. Memory holds one record, at most `Limits.block_bytes`.
+In: a seekable binary file (plain or gzip, any mix of one or many records a member). Out, in file order: a `WarcRecord`
+for each sound record, a `Damage` for each stretch that holds none. Nothing is lost silently: what is not in a record is
+in a `Damage`. Memory holds one record, at most `Limits.block_bytes`.
 
 A record counts as sound once what follows it has been seen: the next record, or the end of the gzip member (whose
 checksum is then right) or of the file. After damage reading goes on at the next gzip member that inflates to `WARC/`,
@@ -121,21 +121,18 @@ def _plain_or_unknown(window: _Window, head: bytes, limits: Limits) -> Iterator[
 
 def _gzip_records(window: _Window, start: int, end: int | None, limits: Limits) -> Iterator[WarcRecord | Damage]:
     position = _find_member(window, start) if start else 0
-    found = start > 0
     while position is not None and window.at(position, 1):
         if end is not None and position >= end and _begins_member(window, position):
             return
         member = _Member(window, position)
         try:
-            for item in _stream_records(member, limits):
-                found = found or isinstance(item, WarcRecord)
-                yield item
+            yield from _stream_records(member, limits)
             position = member.next
         except _BrokenStream as fault:
             behind = _find_member(window, position + 1)
             stop = window.size() if behind is None else behind
-            if not found and behind is None:
-                yield Damage("unreadable_file", position, f"no WARC record in the file: {fault.why}", stop - position)
+            if position == 0 and behind is None and not _begins_member(window, 0):
+                yield Damage("unreadable_file", 0, f"no WARC record in the file: {fault.why}", stop)
             elif not _is_padding(window, position, stop):
                 yield Damage(fault.reason, position, fault.why, stop - position)
             position = behind
