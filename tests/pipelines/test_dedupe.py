@@ -14,12 +14,22 @@ from miners.near_duplicates.words import words
 from pipelines import dedupe, dedupe_scan, dedupe_verify, dedupe_write
 from pipelines.finish import Job, file_entry, finish_pair_set
 from pipelines.runs import Run
+from schemas import verify
 from schemas.ledger import Ledger
 from schemas.pair import Pair, Provenance, make_pair, pairs_to_table
 from schemas.pair_set import read_manifest, read_pair_set
 from schemas.split import split_of
 from schemas.writer import PartWriter
 
+PASSES = (
+    "ScanUnit",
+    "MatchPartition",
+    "VerifyCandidates",
+    "ResolveRows",
+    "RouteUnit",
+    "WriteShard",
+    "FinishDedupe",
+)
 WORDS = [f"word{i}" for i in range(4000)]
 
 
@@ -281,6 +291,49 @@ def test_units_segments_and_slices_change_no_row(tmp_path: Path, monkeypatch: py
     assert sorted(evidence_of(one), key=key) == sorted(evidence_of(many), key=key)
     signatures = [pq.read_table(folder / "signatures/train-00000-of-00001.parquet") for folder in (one, many)]
     assert signatures[0].equals(signatures[1])
+
+
+def test_every_pass_may_run_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_set(tmp_path / "in", [random_pairs(9, 60)])
+    once = run_dedupe(tmp_path / "once", source)
+    for name in PASSES:
+        step = getattr(dedupe, name)
+
+        def twice(self, element, process=step.process):
+            if isinstance(element, tuple):
+                element = (element[0], list(element[1]))
+            first, second = list(process(self, element)), list(process(self, element))
+            assert first == second
+            return second
+
+        monkeypatch.setattr(step, "process", twice)
+    again = run_dedupe(tmp_path / "twice", source)
+    assert rows_of(once) == rows_of(again) and evidence_of(once) == evidence_of(again)
+    assert list(verify.faults(str(again))) == []
+
+
+@pytest.mark.parametrize("lost", ["a row", "a verdict", "a file of evidence"])
+def test_a_job_that_loses_anything_does_not_publish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, lost: str
+) -> None:
+    source = write_set(tmp_path / "in", [random_pairs(10, 80)])
+    if lost == "a row":
+        add = dedupe_write.Segments.add
+        monkeypatch.setattr(dedupe_write.Segments, "add", lambda self, table, splits: add(self, table[1:], splits[1:]))
+    elif lost == "a verdict":
+        verdicts = dedupe_write.RouteUnit._verdicts
+
+        def forgetful(*given):
+            codes, clusters, table = verdicts(*given)
+            codes[codes.nonzero()[0][0]] = 0
+            return codes, clusters, table
+
+        monkeypatch.setattr(dedupe_write.RouteUnit, "_verdicts", forgetful)
+    else:
+        monkeypatch.setattr(dedupe_write.RouteUnit, "_evidence", lambda *_: [])
+    assert dedupe.main(["--input", str(source), "--output", str(tmp_path / "out"), "--quiet"]) == 1
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    assert "failed" in capsys.readouterr().err
 
 
 def test_shards_cut_one_canonical_order(tmp_path: Path) -> None:
