@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     folder = Path(os.path.abspath(args.output))
     try:
-        _check(folder)
+        _check(folder, args.workers)
     except ValueError as error:
         print(f"pairmill demo: {error}", file=sys.stderr)
         return USAGE_ERROR
@@ -56,13 +56,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--output", required=True, metavar="FOLDER", help="folder for everything that the demo makes")
     parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes of the mine jobs and of dedupe"
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes of the mining, dedupe and audit (default: the cores)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress, only each step's closing line")
     return parser
 
 
-def _check(folder: Path) -> None:
+def _check(folder: Path, workers: int) -> None:
+    if workers < 1:
+        raise ValueError(f"--workers must be 1 or more, not {workers}.")
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; name a folder.")
     if folder.is_dir() and not (folder / STATE_NAME).exists() and any(folder.iterdir()):
@@ -122,7 +128,7 @@ def steps(folder: Path, warcs: Sequence[Path], repositories: Path, workers: int,
         Step("verify", ("verify", str(pairs), *hush), pairs, lambda: True),
         Step(
             "audit",
-            ("audit", "--input", str(pairs), "--output", str(report), *hush),
+            ("audit", "--input", str(pairs), "--output", str(report), *job),
             report,
             lambda: (report / "report.html").exists() and (report / "audit.json").exists(),
             continue_flags=("--overwrite",),

@@ -59,7 +59,9 @@ def test_every_reason_stands_in_the_page():
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_commands_and_links_are_real(document):
     text = document.read_text(encoding="utf-8")
-    for command in re.findall(r"(?:^|`|\$ )pairmill ([a-z][a-z-]+)", text, re.MULTILINE):
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    commands = re.findall(r"^(?:\$ )?pairmill ([a-z][a-z-]+)", "".join(blocks), re.MULTILINE)
+    for command in commands + re.findall(r"`pairmill ([a-z][a-z-]+)", text):
         assert command in COMMANDS, f"{document.name} names `pairmill {command}`"
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
         assert (document.parent / target).exists(), f"{document.name} links to {target}"

@@ -101,6 +101,7 @@ def test_the_demo_refuses_a_folder_of_other_files(tmp_path, capsys):
     assert main(["--output", str(tmp_path)]) == 2
     assert "name an empty or a new folder" in capsys.readouterr().err
     assert main(["--output", str(tmp_path / "thesis.tex")]) == 2
+    assert main(["--output", str(tmp_path / "new"), "--workers", "0"]) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
