@@ -1,0 +1,109 @@
+"""A function's documentation as text: string syntax and comment marks off, and its summary."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from inspect import cleandoc
+
+from miners.code.language import Documentation
+
+_PREFIX = re.compile(r"[A-Za-z]*")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_TAG = re.compile(
+    r"""[@\\][A-Za-z]\w*(?=\s|$|\{|\[)                 # JSDoc, Javadoc, doxygen
+      | :(?:param|parameter|arg|argument|key|keyword|type|raises?|except|exception|[ic]?var|vartype
+           |returns?|rtype|yields?|meta)\b[^:\n]*:      # Sphinx fields
+      | (?:Args|Arguments|Parameters?|Params|Keyword\ Args|Other\ Parameters|Returns?|Yields?|Raises|Throws
+           |Attributes|Examples?|Notes?|See\ Also|References|Usage|Warns|Todo)
+        (?::(?=\s|$)|\s*$)                             # Google's and numpydoc's sections
+      | >>>\ | \.\.\ [\w-]+::                          # a doctest, a directive
+    """,
+    re.VERBOSE,
+)
+
+
+def clean_docstring(raw: str) -> str | None:
+    """The text of a Python string literal (or of several, joined) as `ast.get_docstring` gives it.
+
+    None where it is no plain string: an f-string or bytes. A literal that only another version of Python
+    knows gives what stands between its quotes; lone surrogates become U+FFFD.
+    """
+    prefix = _PREFIX.match(raw)[0].lower()  # type: ignore[index]
+    if not (raw.startswith("(") or set(prefix) <= set("ru")):
+        return None
+    if (raw.startswith('"""') and raw.find('"""', 3) == len(raw) - 3 > 2) and "\\" not in raw:
+        return cleandoc(raw[3:-3].replace("\r\n", "\n"))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = ast.literal_eval(raw)
+    except SyntaxError:
+        if prefix not in ("", "ur"):
+            return None
+        value = _between_quotes(raw[len(prefix) :])
+    except (ValueError, TypeError, MemoryError, RecursionError):
+        return None
+    if not isinstance(value, str):
+        return None
+    return cleandoc(_LONE_SURROGATE.sub("\ufffd", value))
+
+
+def clean_comment(raw: str, documentation: Documentation) -> str:
+    """The text of one comment or of a group of comments: markers, leaders and directives off, dedented."""
+    lines: list[str] = []
+    closing = ""
+    for line in raw.replace("\r\n", "\n").split("\n"):
+        text, closing = _clean_line(line, closing, documentation)
+        if text is not None:
+            lines.append(text)
+    return cleandoc("\n".join(lines))
+
+
+def summary(docstring: str) -> str:
+    """The first paragraph on one line, cut before the first line that begins with a tag or a section's title.
+
+    A tag within a line (``user@host``, ``see :param``) cuts nothing.
+    """
+    lines: list[str] = []
+    for line in docstring.split("\n"):
+        text = line.strip()
+        if (not text and lines) or _TAG.match(text):
+            break
+        if text:
+            lines.append(text)
+    return " ".join(lines)
+
+
+def _clean_line(line: str, closing: str, rules: Documentation) -> tuple[str | None, str]:
+    """One line without its marks (None: nothing is left of it), and the mark that will end an open block."""
+    text = line.lstrip()
+    if not closing:
+        if rules.directives and rules.directives.match(text):
+            return None, ""
+        for marker in rules.line_markers:
+            if text.startswith(marker):
+                return text[len(marker) :].removeprefix(" ").rstrip(), ""
+        for opening, ending in rules.block_markers:
+            if text.startswith(opening):
+                text = text[len(opening) :]
+                if rules.leader:
+                    text = text.lstrip(rules.leader) if text.rstrip() != ending else text
+                return _close(text.removeprefix(" "), ending, rules.leader)
+        return text.rstrip(), ""
+    if rules.leader and text.startswith(rules.leader) and not text.startswith(closing):
+        return _close(text[len(rules.leader) :].removeprefix(" "), closing, rules.leader)
+    return _close(line, closing, rules.leader)
+
+
+def _close(text: str, closing: str, leader: str) -> tuple[str, str]:
+    bare = text.rstrip()
+    if bare.endswith(closing):
+        return bare[: -len(closing)].rstrip(leader + " \t"), ""
+    return bare, closing
+
+
+def _between_quotes(raw: str) -> str:
+    quote = raw[:3] if raw[:3] in ('"""', "'''") else raw[:1]
+    return raw[len(quote) : -len(quote)] if len(raw) >= 2 * len(quote) else ""

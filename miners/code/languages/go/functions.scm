@@ -1,0 +1,17 @@
+(comment) @comment
+
+(function_declaration
+  name: (identifier) @name) @function
+
+; The receiver's type is the owner: func (s *Server[T]) Close() is Server.Close.
+(method_declaration
+  receiver: (parameter_list
+    (parameter_declaration
+      type: [
+        (type_identifier) @owner
+        (pointer_type (type_identifier) @owner)
+        (generic_type type: (type_identifier) @owner)
+        (pointer_type (generic_type type: (type_identifier) @owner))
+        (parenthesized_type)
+      ]))
+  name: (field_identifier) @name) @function

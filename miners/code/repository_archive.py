@@ -1,0 +1,196 @@
+"""An archive as a repository: tar (plain, gzip, bzip2, xz), zip and wheel.
+
+Members are read one by one by their place; nothing is unpacked under a name. A compressed tar is unpacked into one
+nameless temporary file, up to a limit, so that members can be read in the order of their paths.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import re
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from typing import BinaryIO, cast
+
+from miners.code.distribution import described
+from miners.code.repository import (
+    ARCHIVE_SUFFIXES,
+    MAX_FILE_BYTES,
+    About,
+    Entry,
+    UnreadableError,
+    in_order,
+    safe_path,
+    strip_suffix,
+)
+
+SMALLEST_LIMIT = 1 << 30
+MAX_RATIO = 100
+"""A compressed tar may grow to the larger of a gibibyte and 100 times its size; source compresses 4 to 10 times."""
+_IN_MEMORY = 32 << 20
+_BLOCK = 1 << 20
+_VERSION = re.compile(r"^(?P<name>.+?)-v?(?P<version>\d[\w.+!]*)(-.*)?$")
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, ValueError, RuntimeError)
+
+
+def is_archive(path: str) -> bool:
+    """Whether the name ends like an archive's."""
+    return path.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+class ArchiveRepository:
+    """The members of an archive that is open for reading. Raises UnreadableError where nothing of it can be read.
+
+    One top folder that bears the archive's name, or that a source distribution or `git archive` made, is left off the paths.
+    """
+
+    def __init__(self, file: BinaryIO, path: str) -> None:
+        self._file = file
+        self.broken: list[str] = []
+        stem = strip_suffix(os.path.basename(path))
+        self._reader = _Zip(file) if path.lower().endswith((".zip", ".whl")) else _Tar(file, self.broken)
+        entries = self._reader.entries
+        commit = self._reader.commit
+        metadata = self._metadata(entries)
+        top = _sole_top(entries)
+        if top and (top == stem or commit or metadata is not None):
+            entries = [_below(entry, top) for entry in entries]
+        named = _VERSION.match(stem)
+        about = metadata or (About(named["name"], named["version"]) if named else About(stem))
+        self.about: About = About(about.name, about.revision or commit, about.license) if metadata or not commit else (
+            About(about.name, commit)
+        )
+        self.entries: list[Entry] = in_order(entries)
+
+    def read(self, entry: Entry) -> bytes:
+        """A member's bytes; a member that is longer than it says is unreadable."""
+        try:
+            data = self._reader.read(entry.key, MAX_FILE_BYTES + 1)
+        except _DAMAGE as error:
+            raise UnreadableError(f"{type(error).__name__}: {error}") from None
+        if len(data) != entry.size:
+            raise UnreadableError(f"has {len(data)} bytes where the archive says {entry.size}")
+        return data
+
+    def close(self) -> None:
+        """Close the archive."""
+        self._reader.close()
+        self._file.close()
+
+    def _metadata(self, entries: list[Entry]) -> About | None:
+        for entry in entries:
+            depth = entry.path.count("/")
+            is_wheel = depth == 1 and entry.path.endswith(".dist-info/METADATA")
+            if (is_wheel or (depth == 1 and entry.path.endswith("/PKG-INFO"))) and entry.refusal is None:
+                try:
+                    return described(self.read(entry))
+                except UnreadableError:
+                    return None
+        return None
+
+
+class _Zip:
+    def __init__(self, file: BinaryIO) -> None:
+        try:
+            self._zip = zipfile.ZipFile(file)
+        except _DAMAGE as error:
+            raise UnreadableError(f"{type(error).__name__}: {error}") from None
+        comment = self._zip.comment.decode("ascii", "replace")
+        self.commit = comment if _COMMIT.fullmatch(comment) else None
+        self.entries = [_zip_entry(info) for info in self._zip.infolist() if not info.is_dir()]
+
+    def read(self, key: zipfile.ZipInfo, limit: int) -> bytes:
+        with self._zip.open(key) as member:
+            return member.read(limit)
+
+    def close(self) -> None:
+        self._zip.close()
+
+
+class _Tar:
+    def __init__(self, file: BinaryIO, broken: list[str]) -> None:
+        plain = _unpacked(file, broken)
+        self.entries: list[Entry] = []
+        try:
+            self._tar = tarfile.open(fileobj=plain, mode="r:", errors="surrogateescape")
+        except _DAMAGE as error:
+            raise UnreadableError(f"{type(error).__name__}: {error}") from None
+        try:
+            for member in self._tar:
+                if not member.isdir():
+                    self.entries.append(_tar_entry(member))
+        except _DAMAGE as error:
+            broken.append(f"{type(error).__name__}: {error}")
+        comment = self._tar.pax_headers.get("comment", "")
+        self.commit = comment if _COMMIT.fullmatch(comment) else None
+
+    def read(self, key: tarfile.TarInfo, limit: int) -> bytes:
+        member = self._tar.extractfile(key)
+        if member is None:
+            raise ValueError("is no file")
+        return member.read(limit)
+
+    def close(self) -> None:
+        self._tar.close()
+
+
+def _unpacked(file: BinaryIO, broken: list[str]) -> BinaryIO:
+    """The tar itself, seekable; of a damaged or boundless one as much as there is, with the cause in `broken`."""
+    head = file.read(6)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    openers = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+    opener = openers.get(head[:2])
+    if opener is None:
+        return file
+    limit = max(SMALLEST_LIMIT, MAX_RATIO * size)
+    plain = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed with the archive
+    total = 0
+    try:
+        with opener(file) as packed:
+            while block := packed.read(_BLOCK):
+                total += len(block)
+                if total > limit:
+                    broken.append(f"unpacks to more than {limit:,} bytes; the rest was not read")
+                    break
+                plain.write(block)
+    except _DAMAGE as error:
+        broken.append(f"{type(error).__name__}: {error}")
+    plain.seek(0)
+    return cast(BinaryIO, plain)
+
+
+def _zip_entry(info: zipfile.ZipInfo) -> Entry:
+    # The name as the archive spells it: ZipInfo.filename is already cut at a NUL.
+    path = safe_path(info.orig_filename)
+    mode = info.external_attr >> 16
+    if path is None:
+        return Entry(info.filename.encode("utf-8", "replace").decode(), info.file_size, "unsafe_name")
+    if stat.S_ISLNK(mode):
+        return Entry(path, info.file_size, "link")
+    return Entry(path, info.file_size, None, info)
+
+
+def _tar_entry(member: tarfile.TarInfo) -> Entry:
+    path = safe_path(member.name)
+    if path is None:
+        return Entry(member.name.encode("utf-8", "replace").decode(), member.size, "unsafe_name")
+    if member.issym() or member.islnk():
+        return Entry(path, member.size, "link")
+    return Entry(path, member.size, None if member.isfile() else "not_a_file", member)
+
+
+def _sole_top(entries: list[Entry]) -> str | None:
+    tops = {entry.path.split("/", 1)[0] if "/" in entry.path else "" for entry in entries if entry.refusal is None}
+    return tops.pop() or None if len(tops) == 1 else None
+
+
+def _below(entry: Entry, top: str) -> Entry:
+    return Entry(entry.path.removeprefix(top + "/"), entry.size, entry.refusal, entry.key)
