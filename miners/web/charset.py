@@ -1,4 +1,4 @@
-"""Bytes of a page to text: by byte order mark, else HTTP header, else the page's own meta, else the bytes themselves."""
+"""Bytes of a page to text: by byte order mark, else HTTP header, else the page's own meta, else by its bytes."""
 
 from __future__ import annotations
 

@@ -407,7 +407,8 @@ class _Member(_Stream):
             out = self._inflater.decompress(data, _BLOCK)
         except zlib.error as error:
             raise _BrokenStream("damaged_member", f"gzip: {error}") from None
-        self.next += len(data) - len(self._inflater.unconsumed_tail) - len(self._inflater.unused_data)
+        left = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
+        self.next += len(data) - len(left)  # at the end the tail may still hold what unused_data has
         self.buffer += out
         if not data and not out and not self._inflater.eof:
             raise _BrokenStream("truncated", "the file ends within a gzip member")
