@@ -19,13 +19,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import apache_beam as beam
+import pyarrow.parquet as pq
 
 from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.dedupe_files import TemporaryFiles
 from pipelines.dedupe_match import MatchPartition
 from pipelines.dedupe_resolve import ResolveRows
-from pipelines.dedupe_scan import InputUnit, ScanUnit
+from pipelines.dedupe_scan import InputUnit, Piece, ScanUnit
 from pipelines.dedupe_verify import VerifyCandidates
 from pipelines.dedupe_write import JOB, Layout, RouteUnit, Sharding, WriteShard
 from pipelines.evaluation_texts import evaluation_hashes
@@ -40,6 +41,8 @@ from schemas.manifest import MANIFEST_NAME, FileEntry, Manifest, parse_manifest
 
 END = None
 UNIT_BYTES = 256 << 20
+LEAST_UNIT_BYTES = 4 << 20
+UNITS = 16
 SHARD_BYTES = 256 << 20
 SLICE_BYTES = 16 << 20
 PARTITION_BYTES = 64 << 20
@@ -69,18 +72,33 @@ class Input:
         return sum(entry.bytes for _, entry in self.files)
 
     def units(self) -> tuple[InputUnit, ...]:
-        """The files in bundles of at least UNIT_BYTES, except for the last."""
-        bundles: list[list[tuple[str, FileEntry]]] = []
-        size = UNIT_BYTES
+        """The input in units of UNIT_BYTES, smaller ones where it has fewer than UNITS of them; by input alone."""
+        target = min(UNIT_BYTES, max(LEAST_UNIT_BYTES, self.bytes // UNITS))
+        bundles: list[list[Piece]] = []
+        size = target
         for path, entry in self.files:
-            if size >= UNIT_BYTES:
-                bundles.append([])
-                size = 0
-            bundles[-1].append((path, entry))
-            size += entry.bytes
-        return tuple(
-            InputUnit(number, tuple((path, entry.rows) for path, entry in bundle))
-            for number, bundle in enumerate(bundles)
+            for piece, piece_bytes in _pieces(path, entry, target):
+                if size >= target:
+                    bundles.append([])
+                    size = 0
+                bundles[-1].append(piece)
+                size += piece_bytes
+        return tuple(InputUnit(number, tuple(bundle)) for number, bundle in enumerate(bundles))
+
+
+def _pieces(path: str, entry: FileEntry, target: int) -> Iterator[tuple[Piece, int]]:
+    """A file with its bytes, or where it is larger than a unit its row groups with theirs."""
+    if entry.bytes <= target:
+        yield Piece(path, entry.rows), entry.bytes
+        return
+    with storage.open_read(path) as file:
+        footer = pq.read_metadata(file)
+    for number in range(footer.num_row_groups):
+        group = footer.row_group(number)
+        columns = range(group.num_columns)
+        yield (
+            Piece(path, group.num_rows, (number,)),
+            sum(group.column(column).total_compressed_size for column in columns),
         )
 
 
@@ -167,7 +185,7 @@ def build_graph(
         | "by shard" >> beam.GroupByKey()
         | step("write", WriteShard(layout))
         | "all files" >> beam.GroupByKey()
-        | "finish" >> beam.ParDo(FinishDedupe(job, config, files.folder, sum(n for u in units for _, n in u.files)))
+        | "finish" >> beam.ParDo(FinishDedupe(job, config, files.folder, sum(unit.rows for unit in units)))
     )
 
 

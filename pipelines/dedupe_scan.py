@@ -47,13 +47,26 @@ COLUMNS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A Parquet file, or some of its row groups, and the rows that must be there."""
+
+    path: str
+    rows: int
+    groups: tuple[int, ...] | None = None
+
+
 @dataclass(frozen=True)
 class InputUnit:
-    """Input files that one worker reads together, in this order."""
+    """Input that one worker reads together, in this order."""
 
     number: int
-    files: tuple[tuple[str, int], ...]
-    """(path, rows)."""
+    pieces: tuple[Piece, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows of all pieces."""
+        return sum(piece.rows for piece in self.pieces)
 
 
 def key_kinds(comparisons: int) -> tuple[str, ...]:
@@ -68,12 +81,15 @@ def partition_of(hashes: np.ndarray, partitions: int) -> np.ndarray:
 
 def read_batches(unit: InputUnit, columns: tuple[str, ...] | None = None) -> Iterator[pa.Table]:
     """The rows of a unit in order, some thousands at a time; the same batches in every pass."""
-    for path, rows in unit.files:
-        with storage.open_read(path) as file:
+    for piece in unit.pieces:
+        with storage.open_read(piece.path) as file:
             parquet = pq.ParquetFile(file)
-            if parquet.metadata.num_rows != rows:
-                raise ValueError(f"{path} holds {parquet.metadata.num_rows:,} rows where its manifest says {rows:,}")
-            for batch in parquet.iter_batches(BATCH_ROWS, columns=list(columns) if columns else None):
+            groups = range(parquet.num_row_groups) if piece.groups is None else piece.groups
+            rows = sum(parquet.metadata.row_group(group).num_rows for group in groups)
+            if rows != piece.rows:
+                raise ValueError(f"{piece.path} holds {rows:,} rows where its manifest says {piece.rows:,}")
+            wanted = list(columns) if columns else None
+            for batch in parquet.iter_batches(BATCH_ROWS, row_groups=list(groups), columns=wanted):
                 yield pa.Table.from_batches([batch])
 
 

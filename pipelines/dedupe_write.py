@@ -105,7 +105,7 @@ class RouteUnit(beam.DoFn):
 
     def _verdicts(self, unit: InputUnit) -> tuple[np.ndarray, np.ndarray, pa.Table]:
         """Verdict code and cluster of every row, and the verdicts of those that have one."""
-        count = sum(rows for _, rows in unit.files)
+        count = unit.rows
         known = read_table(storage.read_bytes(self.layout.files.path("rows", unit.number))) if count else None
         clusters = known["pair_low"].to_numpy().view(np.int64).copy() if known else np.zeros(0, np.int64)
         codes = np.zeros(count, np.uint8)

@@ -14,7 +14,7 @@ from miners.near_duplicates.words import words
 from pipelines import dedupe, dedupe_scan, dedupe_verify, dedupe_write
 from pipelines.finish import Job, file_entry, finish_pair_set
 from pipelines.runs import Run
-from schemas import verify
+from schemas import verify, writer
 from schemas.ledger import Ledger
 from schemas.pair import Pair, Provenance, make_pair, pairs_to_table
 from schemas.pair_set import read_manifest, read_pair_set
@@ -219,6 +219,7 @@ def oracle(pairs: list[Pair], share: float, max_anchor: int, max_positive: int) 
 def make_everything_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file its own unit, and many segments, slices and chunks where a real input has one."""
     monkeypatch.setattr(dedupe, "UNIT_BYTES", 1)
+    monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 30)
     monkeypatch.setattr(dedupe, "SLICE_BYTES", 2000)
     monkeypatch.setattr(dedupe_scan, "SEGMENT_BYTES", 5000)
     monkeypatch.setattr(dedupe_write, "SEGMENT_BYTES", 5000)
