@@ -41,7 +41,10 @@ _TEXTS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("redistribution and use in source and binary forms", "endorse or promote products derived"),
     ),
     ("BSD-2-Clause", ("redistribution and use in source and binary forms", "binary form must reproduce")),
-    ("ISC", ("permission to use, copy, modify, and", "distribute this software for any purpose", "appear in all copies")),
+    (
+        "ISC",
+        ("permission to use, copy, modify, and", "distribute this software for any purpose", "appear in all copies"),
+    ),
     ("0BSD", ("permission to use, copy, modify, and", "distribute this software for any purpose")),
     ("MIT", ("permission is hereby granted, free of charge", "the above copyright notice and this permission")),
     ("MIT-0", ("permission is hereby granted, free of charge", "without restriction")),

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 MAX_FILE_BYTES = 1_000_000
 """Larger files are refused unread. A parser takes 59 bytes of memory a byte of minified source."""
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz", ".zip", ".whl")
+MAX_PATH_PARTS = 200
+MAX_PATH_CHARS = 4096
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -70,6 +72,8 @@ def safe_path(name: str) -> str | None:
         return None
     plain = name.replace("\\", "/")
     parts = [part for part in plain.split("/") if part not in ("", ".")]
+    if len(parts) > MAX_PATH_PARTS or len(name) > MAX_PATH_CHARS:
+        return None
     if not parts or plain.startswith("/") or ".." in parts or "\0" in plain or _DRIVE.match(plain):
         return None
     return "/".join(parts)

@@ -37,7 +37,16 @@ _IN_MEMORY = 32 << 20
 _BLOCK = 1 << 20
 _VERSION = re.compile(r"^(?P<name>.+?)-v?(?P<version>\d[\w.+!]*)(-.*)?$")
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, ValueError, RuntimeError)
+_DAMAGE = (
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    ValueError,
+    RuntimeError,
+)
 
 
 def is_archive(path: str) -> bool:
@@ -64,8 +73,10 @@ class ArchiveRepository:
             entries = [_below(entry, top) for entry in entries]
         named = _VERSION.match(stem)
         about = metadata or (About(named["name"], named["version"]) if named else About(stem))
-        self.about: About = About(about.name, about.revision or commit, about.license) if metadata or not commit else (
-            About(about.name, commit)
+        self.about: About = (
+            About(about.name, about.revision or commit, about.license)
+            if metadata or not commit
+            else (About(about.name, commit))
         )
         self.entries: list[Entry] = in_order(entries)
 
