@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -60,6 +61,7 @@ class Input:
 
     files: tuple[tuple[str, FileEntry], ...]
     data_ids: tuple[str, ...]
+    folders: tuple[str, ...]
 
     @property
     def rows(self) -> int:
@@ -122,6 +124,7 @@ def find_input(patterns: Sequence[str]) -> Input:
     return Input(
         tuple(sorted(files, key=lambda item: (item[1].sha256, item[0]))),
         tuple(sorted(manifest.data_id for manifest in manifests.values())),
+        tuple(manifests),
     )
 
 
@@ -293,6 +296,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         if getattr(args, name) is not None and not 1 <= getattr(args, name) <= 65_535:
             raise UsageError(f"--{name} must lie between 1 and 65,535")
     found = find_input(args.input)
+    if os.path.realpath(args.output) in {os.path.realpath(folder) for folder in found.folders}:
+        raise UsageError(f"{args.output} is one of the inputs; name another folder for the result")
     evaluation = tuple(info.path for info in storage.expand(args.decontaminate)) if args.decontaminate else ()
     evaluation_hashes(evaluation)
     units = found.units()

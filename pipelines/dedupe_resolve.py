@@ -14,6 +14,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import xxhash
 
 from miners.near_duplicates.resolve import (
     ANCHOR,
@@ -94,13 +95,12 @@ class ResolveRows(beam.DoFn):
         names = {side: _ends(leaks.get(side)) for side in (JOINT, ANCHOR, POSITIVE)}
         names[JOINT] = np.unique(np.concatenate([names[JOINT], *map(_ends, near.values())]))
         tables, places = [], []
-        groups: dict[str, int] = {}
+        groups = GroupCounts()
         for unit, count in sorted(units.items()):
             if not count:
                 continue
             table = read_table(storage.read_bytes(self.files.path("rows", unit)))
-            for item in pc.value_counts(table["group"].combine_chunks().cast(pa.string())).to_pylist():
-                groups[item["values"]] = groups.get(item["values"], 0) + item["counts"]
+            groups.add(table["group"])
             rows = as_rows(table)
             chosen = rows.empty | (rows.contaminated > 0) | np.isin(rows.pair_ids[:, 1], pairs)
             for side in (ANCHOR, POSITIVE):
@@ -113,7 +113,7 @@ class ResolveRows(beam.DoFn):
                 table.take(mine).set_column(table.num_columns - 1, "group", table["group"].take(mine).cast(pa.string()))
             )
             places.append(np.stack([np.full(len(mine), unit), mine], 1))
-        spread = {"count": len(groups), "largest": max(groups.values(), default=0)}
+        spread = {"count": len(groups.keys), "largest": int(groups.counts.max(initial=0))}
         if not sum(map(len, places)):
             return None, np.zeros((0, 2), int), spread
         return pa.concat_tables(tables).combine_chunks(), np.concatenate(places), spread
@@ -158,6 +158,24 @@ class ResolveRows(beam.DoFn):
             for row in dirty:
                 names[row] = benchmarks[sides[int(verdicts.sides[row])][row]]
         return pa.array(names, pa.string())
+
+
+class GroupCounts:
+    """Rows of each group over units: 16 bytes a group, since rows without a group are one each."""
+
+    def __init__(self) -> None:
+        self.keys = np.zeros(0, np.uint64)
+        self.counts = np.zeros(0, np.int64)
+
+    def add(self, groups: pa.ChunkedArray) -> None:
+        """Count a unit's rows."""
+        found = pc.value_counts(groups.cast(pa.string()).combine_chunks())
+        names = found.field("values").to_pylist()
+        keys = np.fromiter((xxhash.xxh3_64_intdigest(name.encode()) for name in names), np.uint64, len(names))
+        counts = np.concatenate([self.counts, found.field("counts").to_numpy()])
+        self.keys, places = np.unique(np.concatenate([self.keys, keys]), return_inverse=True)
+        self.counts = np.zeros(len(self.keys), np.int64)
+        np.add.at(self.counts, places, counts)
 
 
 def as_rows(known: pa.Table) -> Rows:

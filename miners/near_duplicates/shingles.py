@@ -25,7 +25,7 @@ _CHAR_INVERSE = pow(_CHAR_BASE, -1, 1 << 64)
 _WORD_BASE = 0xD1342543DE82EF95
 # Text and code never share a shingle: a comment that quotes code is not that code.
 _DOMAIN = {False: 0x243F6A8885A308D3, True: 0x13198A2E03707344}
-_CHUNK_TEXTS = 64
+_CHUNK_TEXTS = 256
 _CHUNK_CHARS = 1 << 16
 
 

@@ -474,6 +474,8 @@ def test_an_input_that_is_no_pair_set_is_refused(tmp_path: Path, capsys: pytest.
     assert dedupe.main(["--input", str(tmp_path), "--output", str(tmp_path / "out")]) == 2
     assert "is no finished pair set" in capsys.readouterr().err
     source = write_set(tmp_path / "in", [[pair("a b", "c d", 0)]])
+    assert dedupe.main(["--input", str(source), "--output", str(source), "--overwrite"]) == 2
+    assert "one of the inputs" in capsys.readouterr().err
     next((source / "data").iterdir()).unlink()
     assert dedupe.main(["--input", str(source), "--output", str(tmp_path / "out")]) == 2
     assert "missing" in capsys.readouterr().err
