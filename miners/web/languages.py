@@ -6,19 +6,17 @@ at a twentieth of the speed: so the page's guess only shuts out pages that canno
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from functools import lru_cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
-from resiliparse.parse.lang import detect_fast
+from resiliparse.parse.lang import detect_fast, supported_langs
 
 PASSAGE_CHARS = 120
 """How much of a passage is looked at: right for .967 at 60 characters and .977 at 229, at a cost that grows with it."""
 PAGE_CHARS = 4000
-GUESSES = 3
+GUESSES = 5
 _MACRO = {"nb": "no", "nn": "no"}
-_TAG = re.compile(r"[a-z]{2,3}")
 
 
 def passage_language(text: str) -> tuple[str, float]:
@@ -31,7 +29,7 @@ def may_be(text: str, wanted: Collection[str]) -> bool:
     """Whether a page's text may be of one of the wanted languages: one of the best guesses is, or is not known."""
     guesses = detect_fast(text[:PAGE_CHARS], n_results=GUESSES)
     named = {_MACRO.get(name, name) for name, _ in guesses}
-    return "unknown" in named or bool(named & {_MACRO.get(name, name) for name in wanted}) or _beyond_guesses(wanted)
+    return not named or bool(named & {_MACRO.get(name, name) for name in wanted}) or _beyond_guesses(wanted)
 
 
 def check_languages(wanted: Collection[str]) -> None:
@@ -57,6 +55,4 @@ def _identifier() -> LanguageIdentifier:
 
 def _beyond_guesses(wanted: Collection[str]) -> bool:
     """Whether a wanted language is one that the fast guess does not know, so that it cannot shut it out."""
-    from resiliparse.parse.lang import supported_langs
-
     return bool(set(wanted) - set(supported_langs()))

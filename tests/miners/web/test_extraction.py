@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from miners.web import paragraphs
+from miners.web.extraction import BrokenHtml, content_lines, is_prose, text_paragraphs
+
+PAGE = """<!doctype html><html><head><title>Bread</title></head><body>
+<nav><ul><li><a href=/>Home</a></li><li><a href=/shop>Shop</a></li><li><a href=/about>About us</a></li></ul></nav>
+<main><h1>Baking at night</h1>
+<p>The baker begins at two in the morning,
+   and the ovens are warm by three.</p>
+<p>By six the first loaves&nbsp;cool on the racks.<br>The shop opens at seven.</p>
+</main><footer>© 2024 Bakery</footer><script>var x = "not text at all, never.";</script></body></html>"""
+
+
+def test_lines_are_paragraphs_and_menus_are_left_out():
+    assert paragraphs(PAGE.encode()) == [
+        "The baker begins at two in the morning, and the ovens are warm by three.",
+        "By six the first loaves cool on the racks.",
+        "The shop opens at seven.",
+    ]
+
+
+def test_the_charset_of_the_header_is_used():
+    page = "<main><p>Die Größe der Öfen überrascht jeden Besucher.</p></main>".encode("cp1252")
+    assert paragraphs(page, "text/html; charset=windows-1252") == ["Die Größe der Öfen überrascht jeden Besucher."]
+
+
+@pytest.mark.parametrize(
+    ("line", "prose"),
+    [
+        ("Read more about our cookies", False),
+        ("He said: “The mill will run again next year.”", True),
+        ("Home About Contact.", False),
+        ("word " * 20, True),
+        ("这是一个完整的句子，讲的是水磨。", True),
+        ("首页 关于我们 联系", False),
+        ("यह चक्की हर सुबह जल्दी चलती है।", True),
+        ("", False),
+    ],
+)
+def test_prose(line, prose):
+    assert is_prose(line) is prose
+
+
+def test_plain_text_has_a_paragraph_a_line():
+    assert text_paragraphs("Menu\r\nThe mill\tstands by the old river.\n\n\nShare") == [
+        "The mill stands by the old river."
+    ]
+
+
+@pytest.mark.parametrize("page", [b"", b"\0\0\0", b"<html></html>", b"<!--" * 50, b"\xff\xfe\x00"])
+def test_a_page_without_text_has_no_paragraphs(page):
+    assert paragraphs(page) == []
+
+
+@pytest.mark.parametrize("tag", [b"<div>", b"<span>", b"<x-y>"])
+def test_absurd_nesting_is_refused_before_it_costs_time(tag):
+    with pytest.raises(BrokenHtml):
+        paragraphs(tag * 20_000 + b"text")
+
+
+def test_unclosed_paragraphs_are_no_nesting():
+    page = b"<main>" + b"<p>The mill stands by the old river.<br>" * 5_000
+    assert len(paragraphs(page)) == 5_000
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(alphabet="<>/=\"'!-pdivbrtable&;#x0 \n.é語\ud7ff", max_size=300))
+def test_any_markup_gives_clean_lines(markup):
+    for line in content_lines(markup.encode()):
+        assert line == " ".join(line.split())
+        line.encode()
+
+
+def test_the_benchmark_pages_keep_their_articles(shared_data):
+    folder = shared_data / "article-extraction"
+    truth = json.loads((folder / "ground-truth.json").read_text(encoding="utf-8"))
+    precision = recall = 0.0
+    for name, article in truth.items():
+        found = shingles(" ".join(paragraphs(gzip.decompress((folder / "html" / f"{name}.html.gz").read_bytes()))))
+        wanted = shingles(article["articleBody"])
+        common = (found & wanted).total()
+        precision += common / max(1, found.total())
+        recall += common / max(1, wanted.total())
+    precision, recall = precision / len(truth), recall / len(truth)
+    assert 2 * precision * recall / (precision + recall) > 0.92
+
+
+def shingles(text: str) -> Counter:
+    words = re.findall(r"\w+", text)
+    return Counter(tuple(words[i : i + 4]) for i in range(max(1, len(words) - 3)) if words)
