@@ -4,8 +4,8 @@
 
 Python: every function of the standard library and of the installed packages (or of the folders given), its oracle
 `ast.get_docstring`. Recall and precision are of "this function is documented"; exact is the share of documented
-functions whose text is the oracle's to the character. Speed is CPU seconds beside a raw tree-sitter parse of the same files in
-the same run.
+functions whose text is the oracle's to the character. Speed is CPU seconds beside a raw tree-sitter parse of the same
+files in the same run.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from miners.code.repository_archive import ArchiveRepository, is_archive
 from miners.code.repository_folder import FolderRepository
 from miners.code.repository_git import GitRepository, is_git
 from pipelines import storage
+from pipelines.failures import report_errors
 from pipelines.mine_job import Unit, run_mine_job, unit_id
 from pipelines.options import JobParser, UsageError, job_parser, parse, read_recipe
 from schemas.ledger import Ledger
@@ -139,16 +140,17 @@ def make_config(args: Any) -> CodeConfig:
     return replace(config, keep_rejects=args.keep_rejects)
 
 
+def run(argv: Sequence[str] | None = None) -> int:
+    """Parse, plan and run the job; returns the exit status. Raises UsageError and JobFailedError."""
+    command = parse(make_parser(), argv)
+    config = make_config(command.args)
+    units = find_units(command.args.input)
+    return run_mine_job(command, CodeMiner(config), units, asdict(config))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    try:
-        command = parse(make_parser(), argv)
-        config = make_config(command.args)
-        units = find_units(command.args.input)
-        return run_mine_job(command, CodeMiner(config), units, asdict(config))
-    except UsageError as error:
-        print(f"pairmill mine-code: {error}", file=sys.stderr)
-        return 2
+    """`pairmill mine-code`: 0 done, 1 the work failed, 2 the arguments are wrong."""
+    return report_errors("mine-code", lambda: run(argv))
 
 
 if __name__ == "__main__":

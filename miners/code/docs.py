@@ -51,14 +51,24 @@ def clean_docstring(raw: str) -> str | None:
 
 
 def clean_comment(raw: str, documentation: Documentation) -> str:
-    """The text of one comment or of a group of comments: markers, leaders and directives off, dedented."""
+    """The text of one comment or of a group of comments: markers, leaders and directives off.
+
+    Lines of a block that no leader leads lose the margin that they share; others keep what stands behind their mark.
+    """
     lines: list[str] = []
+    loose: list[int] = []
     closing = ""
     for line in raw.replace("\r\n", "\n").split("\n"):
+        is_led = not closing or bool(documentation.leader and line.lstrip().startswith(documentation.leader))
         text, closing = _clean_line(line, closing, documentation)
         if text is not None:
+            if not is_led and text.strip():
+                loose.append(len(lines))
             lines.append(text)
-    return cleandoc("\n".join(lines))
+    margin = min((len(lines[i]) - len(lines[i].lstrip()) for i in loose), default=0)
+    for i in loose:
+        lines[i] = lines[i][margin:]
+    return "\n".join(lines).strip("\n").strip(" ") if lines else ""
 
 
 def summary(docstring: str) -> str:

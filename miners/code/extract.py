@@ -1,8 +1,8 @@
 """Every function of a source file, with its documentation, its code without that, and where both stand.
 
-Bytes in, `Function`s out. All positions are bytes of the source as it was given; only slices are decoded. What can be lost:
-a file that does not parse within its time limit (ParseTimeoutError) and nothing else; a function with a syntax error of its own
-is given, and marked.
+Bytes in, `Function`s out. All positions are bytes of the source as it was given; only slices are decoded. What can be
+lost: a file that does not parse within its time limit (ParseTimeoutError) and nothing else; a function with a syntax
+error of its own is given, and marked.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ from miners.code.language import Documentation, Grammar, grammar_for
 
 PARSE_SECONDS = 10.0
 """Random garbage parses at 0.1 MB/s, so a file of a megabyte ends within this unless it is hostile."""
+LONGEST_RUN = 5000
+"""Unnamed siblings in a row (see `_refuse_long_runs`); sources that people wrote have some tens."""
 _BLOCK = 1 << 16
 _LONE_CR = re.compile(rb"\r(?!\n)")
 _LINE_BLANKS = b" \t\f"
 
 
 class ParseTimeoutError(RuntimeError):
-    """A file that did not parse within its time."""
+    """A file that did not parse within its time, or could not be searched in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,28 @@ def functions(source: bytes, language: str, path: str = "", *, seconds: float = 
 
 def _search(source: bytes, grammar: Grammar, deadline: float) -> Captures:
     tree = _parse(source, grammar, deadline)
+    _refuse_long_runs(tree.root_node)
     matches = tree_sitter.QueryCursor(grammar.query).matches(tree.root_node)
     return _sort_out(source, matches)
+
+
+def _refuse_long_runs(root: tree_sitter.Node) -> None:
+    """Raise ParseTimeoutError for a tree that a query would search in quadratic time.
+
+    At each node a query looks for the next named sibling, so a run of n brackets or keywords that the parser could make
+    nothing of costs n² steps (a megabyte: minutes), and the query's own progress callback crashes the binding.
+    """
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        children = node.children
+        if len(children) > LONGEST_RUN:
+            run = 0
+            for child in children:
+                run = 0 if child.is_named else run + 1
+                if run > LONGEST_RUN:
+                    raise ParseTimeoutError(f"has more than {LONGEST_RUN:,} tokens in a row that are no syntax")
+        waiting += [child for child in children if child.descendant_count > LONGEST_RUN]
 
 
 def _parse(source: bytes, grammar: Grammar, deadline: float) -> tree_sitter.Tree:
@@ -213,7 +235,7 @@ def _with_comments(source: bytes, captures: Captures, rules: Documentation) -> l
 def _climb(
     node: tree_sitter.Node, name: tree_sitter.Node | None, hosts: dict[int, Host], comments: Comments
 ) -> tuple[Span, tree_sitter.Node | None, Span | None]:
-    """A function's span with the hosts that belong to it, its name, and its documentation: the nearest that there is."""
+    """A function's span with the hosts that belong to it, its name, and its nearest documentation."""
     start, end = node.byte_range
     doc = comments.before(start)
     host = hosts.get(node.id)
@@ -269,7 +291,8 @@ def _function(
 def _cut_statement(source: bytes, statement: tree_sitter.Node, body: tree_sitter.Node, empty: str) -> tuple[Span, str]:
     """The bytes to take out so that a body loses its first statement and still parses, and what to put there.
 
-    A statement on lines of its own goes with its lines; one before a ``;`` goes with it; a lone one is replaced by `empty`.
+    A statement on lines of its own goes with its lines; one before a ``;`` goes with that; a lone one is replaced by
+    `empty`.
     """
     start, end = statement.byte_range
     if body.named_child_count == 1 or _only_comments_follow(body):

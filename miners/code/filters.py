@@ -15,12 +15,14 @@ from miners.code.language import Language
 
 TEST_PARTS = frozenset({"test", "tests", "__tests__", "testdata", "spec", "specs"})
 VENDORED_PARTS = frozenset(
-    "vendor vendored _vendor third_party third-party thirdparty node_modules bower_components extern externals "
-    "site-packages dist-packages .venv venv".split()
+    {
+        *("vendor", "vendored", "_vendor", "third_party", "third-party", "thirdparty", "extern", "externals"),
+        *("node_modules", "bower_components", "site-packages", "dist-packages", ".venv", "venv"),
+    }
 )
 _GENERATED = re.compile(
     rb"Code generated .{0,200}DO NOT EDIT|@generated\b|[Gg]enerated by the protocol buffer compiler"
-    rb"|(?:[Tt]his (?:file|code|module) (?:is|was|has been) |\b)(?:auto(?:matically|-)?\s?)generated (?:by|from|file|code)"
+    rb"|\bauto(?:matically|-)?\s?generated (?:by|from|file|code)"
 )
 _GENERATED_HEAD = 2048
 _MINIFIED_FROM = 2000

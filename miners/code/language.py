@@ -1,8 +1,8 @@
 """Languages as data: one folder a language under `languages/`, read once a process.
 
 A folder holds `language.yaml` (grammars, file extensions, which comments document, paths that are tests),
-`functions.scm` (a tree-sitter query whose captures `extract` reads) and a sample for each grammar. To add a language, add a
-folder and its name to `LANGUAGES`.
+`functions.scm` (a tree-sitter query whose captures `extract` reads) and a sample for each grammar. To add a language,
+add a folder and its name to `LANGUAGES`.
 """
 
 from __future__ import annotations

@@ -15,13 +15,16 @@ _HEADER_BYTES = 4096
 _FILE_NAME = re.compile(r"(licen[cs]e|copying|unlicense)([.-].*)?", re.IGNORECASE)
 _EXPRESSION = re.compile(r"\(?[A-Za-z0-9][\w.+-]*\)?( (AND|OR|WITH) \(?[A-Za-z0-9][\w.+-]*\)?)*")
 KNOWN = frozenset(
-    "0BSD AGPL-3.0-only AGPL-3.0-or-later Apache-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC0-1.0 EPL-2.0 GPL-2.0-only "
-    "GPL-2.0-or-later GPL-3.0-only GPL-3.0-or-later HPND ISC LGPL-2.1-only LGPL-2.1-or-later LGPL-3.0-only "
-    "LGPL-3.0-or-later MIT MIT-0 MIT-CMU MPL-2.0 PSF-2.0 Python-2.0 Unlicense Zlib".split()
+    {
+        *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "EPL-2.0", "HPND", "ISC"),
+        *("AGPL-3.0-only", "AGPL-3.0-or-later", "GPL-2.0-only", "GPL-2.0-or-later", "GPL-3.0-only"),
+        *("GPL-3.0-or-later", "LGPL-2.1-only", "LGPL-2.1-or-later", "LGPL-3.0-only", "LGPL-3.0-or-later"),
+        *("MIT", "MIT-0", "MIT-CMU", "MPL-2.0", "PSF-2.0", "Python-2.0", "Unlicense", "Zlib"),
+    }
 )
 
-# Phrases that only this licence's text has; all of them must occur. More special ones stand first. A licence text alone does
-# not say "or later", so GNU's are read as "only".
+# Phrases that only this licence's text has; all of them must occur. More special ones stand first. A licence text
+# alone does not say "or later", so GNU's are read as "only".
 _TEXTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Apache-2.0", ("apache license", "version 2.0, january 2004")),
     ("AGPL-3.0-only", ("gnu affero general public license", "version 3, 19 november 2007")),
@@ -43,9 +46,9 @@ _TEXTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("BSD-2-Clause", ("redistribution and use in source and binary forms", "binary form must reproduce")),
     (
         "ISC",
-        ("permission to use, copy, modify, and", "distribute this software for any purpose", "appear in all copies"),
+        ("permission to use, copy, modify, and", "this software for any purpose", "appear in all copies"),
     ),
-    ("0BSD", ("permission to use, copy, modify, and", "distribute this software for any purpose")),
+    ("0BSD", ("permission to use, copy, modify, and", "this software for any purpose")),
     ("MIT", ("permission is hereby granted, free of charge", "the above copyright notice and this permission")),
     ("MIT-0", ("permission is hereby granted, free of charge", "without restriction")),
 )

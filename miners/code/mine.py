@@ -1,7 +1,7 @@
 """One repository in, its pairs out; every file, function and pair is counted in the ledger.
 
-A file that cannot be read or parsed costs itself alone; damage that hides files from us (a cut archive) counts as one failed
-file more. `schemas.ledger` lists the reasons in the order in which they are asked.
+A file that cannot be read or parsed costs itself alone; damage that hides files from us (a cut archive) counts as one
+failed file more. `schemas.ledger` lists the reasons in the order in which they are asked.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from schemas.ledger import Ledger
 from schemas.pair import DOCSTRING_CODE, Pair, Provenance, make_pair
 from schemas.rejects import Reject
 
+DEFAULT_FILTERS = CodeFilters()
 ANCHORS = ("docstring", "summary")
 _BINARY_HEAD = 8000
 """Git's own rule: a NUL in the first 8,000 bytes makes a file binary."""
@@ -29,7 +30,7 @@ class CodeConfig:
 
     languages: tuple[str, ...] = LANGUAGES
     anchor: str = "docstring"
-    filters: CodeFilters | None = CodeFilters()
+    filters: CodeFilters | None = DEFAULT_FILTERS
     parse_seconds: float = PARSE_SECONDS
     keep_rejects: bool = False
 

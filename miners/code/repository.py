@@ -1,6 +1,7 @@
 """What a repository is to the miner: named files in one order, each readable alone, and what is known of the whole.
 
-Readers for folders, git repositories and archives stand in `repository_folder`, `repository_git` and `repository_archive`.
+Readers for folders, git repositories and archives stand in `repository_folder`, `repository_git` and
+`repository_archive`.
 None follows a link, runs anything that a repository brings, or writes a file under a name of its choosing.
 """
 

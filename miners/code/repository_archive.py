@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
+from dataclasses import replace
 from typing import BinaryIO, cast
 
 from miners.code.distribution import described
@@ -38,14 +39,8 @@ _BLOCK = 1 << 20
 _VERSION = re.compile(r"^(?P<name>.+?)-v?(?P<version>\d[\w.+!]*)(-.*)?$")
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _DAMAGE = (
-    OSError,
-    EOFError,
-    zlib.error,
-    lzma.LZMAError,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    ValueError,
-    RuntimeError,
+    *(OSError, EOFError, ValueError, RuntimeError, MemoryError),
+    *(zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile),
 )
 
 
@@ -57,7 +52,8 @@ def is_archive(path: str) -> bool:
 class ArchiveRepository:
     """The members of an archive that is open for reading. Raises UnreadableError where nothing of it can be read.
 
-    One top folder that bears the archive's name, or that a source distribution or `git archive` made, is left off the paths.
+    One top folder that bears the archive's name, or that a source distribution or `git archive` made, is left off the
+    paths.
     """
 
     def __init__(self, file: BinaryIO, path: str) -> None:
@@ -72,12 +68,12 @@ class ArchiveRepository:
         if top and (top == stem or commit or metadata is not None):
             entries = [_below(entry, top) for entry in entries]
         named = _VERSION.match(stem)
-        about = metadata or (About(named["name"], named["version"]) if named else About(stem))
-        self.about: About = (
-            About(about.name, about.revision or commit, about.license)
-            if metadata or not commit
-            else (About(about.name, commit))
-        )
+        if metadata is not None:
+            self.about: About = replace(metadata, revision=metadata.revision or commit)
+        elif commit or not named:
+            self.about = About(top if commit and top else stem, commit)
+        else:
+            self.about = About(named["name"], named["version"])
         self.entries: list[Entry] = in_order(entries)
 
     def read(self, entry: Entry) -> bytes:
@@ -130,7 +126,7 @@ class _Tar:
         plain = _unpacked(file, broken)
         self.entries: list[Entry] = []
         try:
-            self._tar = tarfile.open(fileobj=plain, mode="r:", errors="surrogateescape")
+            self._tar = tarfile.TarFile(fileobj=plain, errors="surrogateescape")
         except _DAMAGE as error:
             raise UnreadableError(f"{type(error).__name__}: {error}") from None
         try:
@@ -165,8 +161,9 @@ def _unpacked(file: BinaryIO, broken: list[str]) -> BinaryIO:
     plain = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed with the archive
     total = 0
     try:
+        # read1, because read would lose what it had unpacked before the damage.
         with opener(file) as packed:
-            while block := packed.read(_BLOCK):
+            while block := packed.read1(_BLOCK):
                 total += len(block)
                 if total > limit:
                     broken.append(f"unpacks to more than {limit:,} bytes; the rest was not read")

@@ -5,6 +5,7 @@ Nothing of the repository runs: no hook, filter, pager, monitor or transport; su
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -49,7 +50,8 @@ class GitRepository:
                 env=_environment(),
             )
         stdin, stdout = self._blobs.stdin, self._blobs.stdout
-        assert stdin is not None and stdout is not None
+        if stdin is None or stdout is None:
+            raise UnreadableError("git has no pipes")
         try:
             stdin.write(entry.key + b"\n")
             stdin.flush()
@@ -71,10 +73,8 @@ class GitRepository:
             blobs, self._blobs = self._blobs, None
             for pipe in (blobs.stdin, blobs.stdout):
                 if pipe is not None:
-                    try:
+                    with contextlib.suppress(OSError):
                         pipe.close()
-                    except OSError:
-                        pass
             blobs.kill()
             blobs.wait()
 
