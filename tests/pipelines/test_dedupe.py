@@ -450,6 +450,26 @@ def test_a_split_far_below_its_share_is_told(tmp_path: Path, capsys: pytest.Capt
     assert "--split-key" in capsys.readouterr().err
 
 
+def test_recipe_under_flags_and_both_in_the_manifest(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    source = write_set(tmp_path / "in", [random_pairs(12, 30)])
+    (tmp_path / "recipe.yaml").write_text("code_threshold: 0.9\nmax_per_anchor: 2\nvalidation_share: 0.1\n")
+    recipe = ("--recipe", str(tmp_path / "recipe.yaml"))
+    config = read_manifest(run_dedupe(tmp_path / "out", source, flags=(*recipe, "--max-per-anchor", "3"))).config
+    assert (config["code_threshold"], config["text_threshold"]) == (0.9, 0.8)
+    assert (config["max_per_anchor"], config["validation_share"]) == (3, 0.1)
+    assert config["bands"] == {
+        "near_text": "16x8",
+        "near_code": "8x16",
+        "leak_joint": "32x4",
+        "leak_anchor": "32x4",
+        "leak_positive": "32x4",
+    }
+    assert config["signatures"]["scheme"] == "affine32" and len(config["signatures"]["permutations_xxh3_64"]) == 16
+    (tmp_path / "recipe.yaml").write_text("code_treshold: 0.9\n")
+    assert dedupe.main(["--input", str(source), "--output", str(tmp_path / "no"), *recipe]) == 2
+    assert "code_threshold" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
