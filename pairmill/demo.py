@@ -92,7 +92,7 @@ def _run(folder: Path, workers: int, quiet: bool) -> Runner:
     return runner
 
 
-def steps(folder: Path, warcs: Sequence[Path], repositories: Path, workers: int, quiet: bool) -> list[Step]:
+def steps(folder: Path, warcs: Sequence[Path], repositories: Sequence[str], workers: int, quiet: bool) -> list[Step]:
     """The demo's commands in order."""
     web, code, pairs, report, run = (folder / name for name in ("web", "code", "pairs", "report", "training"))
     scores = folder / "scores.json"
@@ -111,7 +111,7 @@ def steps(folder: Path, warcs: Sequence[Path], repositories: Path, workers: int,
         *([mine_web] if warcs else []),
         Step(
             "mine the code",
-            ("mine-code", "--repos", str(repositories), "--output", str(code), *job),
+            ("mine-code", "--input", *repositories, "--output", str(code), *job),
             code,
             lambda: _is_pair_set(code),
             continue_flags=("--resume",),
@@ -139,7 +139,7 @@ def steps(folder: Path, warcs: Sequence[Path], repositories: Path, workers: int,
             ("train", "--data", str(pairs), "--recipe", RECIPE, "--output", str(run), *hush),
             run,
             lambda: (run / "model" / "modules.json").exists(),
-            continue_flags=("--resume", "auto"),
+            continue_flags=("--resume",),
             redo_flags=("--overwrite",),
         ),
         Step(

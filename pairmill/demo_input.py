@@ -1,7 +1,8 @@
-"""The demo's input as files: WARCs of real documentation, and the list of repositories. Made once, then kept."""
+"""The demo's input as files: WARCs of real documentation, and patterns that name repositories."""
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from pairmill.demo_sources import (
 SHARED_DOCUMENTATION = Path("/usr/share/doc")
 LOCAL_FOLDERS = 8
 """How many folders of local documentation stand in for the registry's packages."""
-REPOSITORIES_NAME = "repositories.txt"
 
 
 def web_input(folder: Path, say: Callable[[str], None]) -> tuple[Path, ...]:
@@ -40,22 +40,17 @@ def web_input(folder: Path, say: Callable[[str], None]) -> tuple[Path, ...]:
     return local
 
 
-def code_input(folder: Path, say: Callable[[str], None]) -> Path:
-    """The file that lists the repositories: each installed package, and a copy of the standard library."""
-    listed = folder / REPOSITORIES_NAME
-    if listed.exists():
-        say(f"code: {len(listed.read_text(encoding='utf-8').splitlines())} repositories, listed by an earlier run")
-        return listed
+def code_input(folder: Path, say: Callable[[str], None]) -> tuple[str, ...]:
+    """Patterns that name the repositories: the installed packages, and a copy of the standard library in `folder`."""
     library = folder / "code" / "cpython"
-    files = copy_standard_library(library)
-    repositories = [*installed_packages(site_packages()), *([library] if files else [])]
-    size = sum(map(source_bytes, repositories))
-    listed.write_text("".join(f"{path}\n" for path in repositories), encoding="utf-8")
+    copied = library.is_dir() or copy_standard_library(library) > 0
+    packages = installed_packages(site_packages())
+    size = sum(map(source_bytes, [*packages, library]))
     say(
-        f"code: {len(repositories)} repositories with {size / 1e6:,.0f} MB of Python: the installed packages, "
-        "and the standard library"
+        f"code: {len(packages)} installed packages{' and the standard library' if copied else ''}, "
+        f"{size / 1e6:,.0f} MB of Python"
     )
-    return listed
+    return tuple(f"{glob.escape(str(place))}/*" for place in [*site_packages(), *([library.parent] if copied else [])])
 
 
 def _registry_warc(package: Package, folder: Path, say: Callable[[str], None]) -> Path:

@@ -106,8 +106,8 @@ def test_the_demo_refuses_a_folder_of_other_files(tmp_path, capsys):
 
 
 def test_without_web_pages_the_demo_goes_on_with_code_alone(tmp_path):
-    with_web = steps(tmp_path, [tmp_path / "a.warc.gz"], tmp_path / "repos.txt", 2, quiet=False)
-    alone = steps(tmp_path, [], tmp_path / "repos.txt", 2, quiet=False)
+    with_web = steps(tmp_path, [tmp_path / "a.warc.gz"], ["/packages/*"], 2, quiet=False)
+    alone = steps(tmp_path, [], ["/packages/*"], 2, quiet=False)
     assert [s.name for s in with_web][1:] == [s.name for s in alone]
     assert [s.argv[0] for s in with_web] == [
         "mine-web",
