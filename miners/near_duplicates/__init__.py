@@ -6,10 +6,10 @@ these functions say what resembles what and which of two is the better; the dedu
 
 from miners.near_duplicates.bands import Banding, band_hashes, banding_for
 from miners.near_duplicates.candidates import bucket_pairs
-from miners.near_duplicates.components import components, greedy_survivors
-from miners.near_duplicates.jaccard import jaccard
+from miners.near_duplicates.minhash import SignatureConfig, set_signatures, signatures
 from miners.near_duplicates.shingles import CODE, TEXT, ShingleRule, ShingleSets, shingle_sets
-from miners.near_duplicates.signatures import SignatureConfig, set_signatures, signatures
+from miners.near_duplicates.similarity import jaccard
+from miners.near_duplicates.survivors import components, greedy_survivors
 
 __all__ = [
     "CODE",

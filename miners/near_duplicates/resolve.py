@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from miners.near_duplicates.components import components, greedy_survivors
 from miners.near_duplicates.survivor_order import survivor_rank
+from miners.near_duplicates.survivors import components, greedy_survivors
 
 JOINT, ANCHOR, POSITIVE = range(3)
 SIDES = ("joint", "anchor", "positive")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from datasketch import MinHash
 
+from miners.near_duplicates.minhash import SignatureConfig, permutations, permutations_checksum, signatures
 from miners.near_duplicates.shingles import CODE, TEXT, shingle_sets
-from miners.near_duplicates.signatures import SignatureConfig, permutations, permutations_checksum, signatures
 
 
 def _texts(count: int) -> list[str]:
