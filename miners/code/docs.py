@@ -40,7 +40,7 @@ def clean_docstring(raw: str) -> str | None:
             warnings.simplefilter("ignore")
             value = ast.literal_eval(raw)
     except SyntaxError:
-        if prefix not in ("", "ur"):
+        if prefix not in ("", "ur") or raw.startswith("("):
             return None
         value = _between_quotes(raw[len(prefix) :])
     except (ValueError, TypeError, MemoryError, RecursionError):

@@ -291,8 +291,8 @@ def _function(
 def _cut_statement(source: bytes, statement: tree_sitter.Node, body: tree_sitter.Node, empty: str) -> tuple[Span, str]:
     """The bytes to take out so that a body loses its first statement and still parses, and what to put there.
 
-    A statement on lines of its own goes with its lines; one before a ``;`` goes with that; a lone one is replaced by
-    `empty`.
+    A statement on lines of its own goes with its lines; one before a ``;`` goes with that; one that is alone in its
+    body, or shares its line with a comment, is replaced by `empty`.
     """
     start, end = statement.byte_range
     if body.named_child_count == 1 or _only_comments_follow(body):

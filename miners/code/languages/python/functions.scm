@@ -8,4 +8,9 @@
 ; Documentation is the first statement of the body, when that is a string alone.
 (function_definition
   body: (block . (expression_statement
-    . [(string) (concatenated_string) (parenthesized_expression)] .) @docstring) @body) @documented
+    . [
+      (string)
+      (concatenated_string)
+      (parenthesized_expression [(string) (concatenated_string)])
+      (parenthesized_expression (parenthesized_expression [(string) (concatenated_string)]))
+    ] .) @docstring) @body) @documented
