@@ -1,6 +1,7 @@
 """One step of the demo: a pairmill command, what it leaves, and whether that is there already from an earlier run.
 
-`demo.json` in the demo's folder holds, for each step, the command that was begun and, once it ended well, its seconds.
+`demo.json` in the demo's folder holds, for each step, the command that was begun, the seconds `spent` on it so far,
+and, once it ended well, its `seconds` in all.
 """
 
 from __future__ import annotations
@@ -58,14 +59,19 @@ class Runner:
         unfinished = same and "seconds" not in before and not step.is_whole()
         flags = step.continue_flags if unfinished else step.redo_flags
         flags = flags if step.output.exists() else ()
-        self._note(step, None)
+        spent = before.get("spent", 0.0) if unfinished else 0.0
+        self._note(step, spent=spent)
         command = [*step.argv, *flags]
         print(f"\n== {step.name}\n$ pairmill {_short(command)}", flush=True)
         begun = time.monotonic()
-        status = self._execute(command)
+        try:
+            status = self._execute(command)
+        finally:
+            spent = round(spent + time.monotonic() - begun, 1)
+            self._note(step, spent=spent)
         if status != 0:
             raise StepError(f"The step {step.name!r} ended with status {status}; its own sentence stands above.")
-        self._note(step, round(time.monotonic() - begun, 1))
+        self._note(step, seconds=spent)
 
     def note_seconds(self, name: str, seconds: float) -> None:
         """Notes the time of something that is no command; the time of the first call stays."""
@@ -75,8 +81,8 @@ class Runner:
         """The seconds of each finished step, also of those kept from earlier runs."""
         return {name: value["seconds"] for name, value in self._steps.items() if "seconds" in value}
 
-    def _note(self, step: Step, seconds: float | None) -> None:
-        self._steps[step.name] = {"command": list(step.argv)} | ({} if seconds is None else {"seconds": seconds})
+    def _note(self, step: Step, **seconds: float) -> None:
+        self._steps[step.name] = {"command": list(step.argv), **seconds}
         part = self._path.with_name(STATE_NAME + ".part")
         part.write_text(json.dumps({"steps": self._steps}, indent=1), encoding="utf-8")
         part.replace(self._path)

@@ -73,6 +73,16 @@ def test_a_stopped_step_goes_on_and_those_before_it_are_kept(tmp_path, commands,
     assert commands.ran == [["second", "--resume"], ["third"]]
 
 
+def test_the_time_of_a_step_is_that_of_all_its_attempts(tmp_path, commands):
+    commands.stop_at["second"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        run_all(tmp_path, commands)
+    state = json.loads((tmp_path / STATE_NAME).read_text())
+    state["steps"]["second"]["spent"] = 100.0
+    (tmp_path / STATE_NAME).write_text(json.dumps(state))
+    assert run_all(tmp_path, commands).seconds()["second"] >= 100.0
+
+
 def test_a_step_whose_command_changed_is_redone_with_all_after_it(tmp_path, commands):
     run_all(tmp_path, commands)
     commands.ran.clear()
