@@ -27,12 +27,14 @@ class StepError(Exception):
 class Step:
     """A `pairmill` command.
 
-    `output` is what it leaves, and `is_whole` looks at that; `continue_flags` let the command go on with what a stopped
-    run of the same command left, and `redo_flags` let it replace whatever is there.
+    `run_flags` change how it runs, not what it makes. `output` is what it leaves, and `is_whole` looks at that.
+    `continue_flags` let the command go on with what a stopped run of the same command left, and `redo_flags` let it
+    replace whatever is there.
     """
 
     name: str
     argv: tuple[str, ...]
+    run_flags: tuple[str, ...]
     output: Path
     is_whole: Callable[[], bool]
     continue_flags: tuple[str, ...] = ()
@@ -61,7 +63,7 @@ class Runner:
         flags = flags if step.output.exists() else ()
         spent = before.get("spent", 0.0) if unfinished else 0.0
         self._note(step, spent=spent)
-        command = [*step.argv, *flags]
+        command = [*step.argv, *step.run_flags, *flags]
         print(f"\n== {step.name}\n$ pairmill {_short(command)}", flush=True)
         begun = time.monotonic()
         try:

@@ -30,7 +30,7 @@ def commands(tmp_path):
     return Commands(tmp_path)
 
 
-def run_all(folder, commands, extra=()):
+def run_all(folder, commands, extra=(), run_flags=()):
     runner = Runner(folder, commands)
     for name in ("first", "second", "third"):
         output = folder / name
@@ -39,6 +39,7 @@ def run_all(folder, commands, extra=()):
             Step(
                 name,
                 (name, *flags),
+                run_flags,
                 output,
                 (output / "whole").exists,
                 continue_flags=("--resume",),
@@ -57,9 +58,10 @@ def test_a_second_call_keeps_every_finished_step(tmp_path, commands, capsys):
     assert commands.ran == [["first"], ["second"], ["third"]]
     commands.ran.clear()
     second = run_all(tmp_path, commands)
+    run_all(tmp_path, commands, run_flags=("--quiet",))
     assert commands.ran == []
     assert second.seconds() == first.seconds() and set(first.seconds()) == {"first", "second", "third"}
-    assert capsys.readouterr().out.count("kept from an earlier run") == 3
+    assert capsys.readouterr().out.count("kept from an earlier run") == 6
 
 
 @pytest.mark.parametrize("stop", [1, KeyboardInterrupt()])
@@ -86,8 +88,8 @@ def test_the_time_of_a_step_is_that_of_all_its_attempts(tmp_path, commands):
 def test_a_step_whose_command_changed_is_redone_with_all_after_it(tmp_path, commands):
     run_all(tmp_path, commands)
     commands.ran.clear()
-    run_all(tmp_path, commands, extra=["--workers", "2"])
-    assert commands.ran == [["second", "--workers", "2", "--overwrite"], ["third", "--overwrite"]]
+    run_all(tmp_path, commands, extra=["--seed", "2"])
+    assert commands.ran == [["second", "--seed", "2", "--overwrite"], ["third", "--overwrite"]]
 
 
 def test_a_damaged_result_is_redone_with_all_after_it(tmp_path, commands):
