@@ -96,11 +96,12 @@ def _first_pass(
         with nullcontext() if is_last else torch.no_grad():
             part = encoder.embed(sides[side].take(rows), side)
         if side not in vectors:
-            vectors[side] = part.new_zeros((len(sides[side]), part.shape[1]))
-        vectors[side][torch.from_numpy(rows).to(part.device)] = part.detach()
+            wide = torch.promote_types(part.dtype, torch.float32)
+            vectors[side] = part.new_zeros((len(sides[side]), part.shape[1]), dtype=wide)
+        vectors[side][torch.from_numpy(rows).to(part.device)] = part.detach().to(vectors[side].dtype)
     return vectors, states, part
 
 
 def _send_back(leaves: Mapping[Side, Tensor], chunk: tuple[Side, np.ndarray], part: Tensor) -> None:
     side, rows = chunk
-    part.backward(leaves[side].grad[torch.from_numpy(rows).to(part.device)])
+    part.backward(leaves[side].grad[torch.from_numpy(rows).to(part.device)].to(part.dtype))

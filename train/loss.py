@@ -83,7 +83,8 @@ def info_nce(
     masked_logits = 0
     if known is not None and _shares_anything(known):
         masked_logits = _count_masked(known, block)
-    loss = _BlockedInfoNCE.apply(x, y, scale.to(wide), known if masked_logits else None, block)
+    with torch.autocast(x.device.type, enabled=False):
+        loss = _BlockedInfoNCE.apply(x, y, scale.to(wide), known if masked_logits else None, block)
     rows = len(anchors)
     return loss, masked_logits / max(rows * (rows - 1), 1)
 

@@ -15,9 +15,12 @@ SETTINGS_NAME = "pairmill.json"
 CARD_NAME = "README.md"
 
 _MODULES = "sentence_transformers.sentence_transformer.modules"
+_SPARSE = "sentence_transformers.sparse_encoder.modules"
 _BASE = "sentence_transformers.base.modules"
 MODULE_TYPES = {
     "StaticEmbedding": f"{_MODULES}.static_embedding.StaticEmbedding",
+    "SparseStaticEmbedding": f"{_SPARSE}.sparse_static_embedding.SparseStaticEmbedding",
+    "Dense": f"{_BASE}.dense.Dense",
     "Transformer": f"{_BASE}.transformer.Transformer",
     "Pooling": f"{_MODULES}.pooling.Pooling",
     "Normalize": f"{_BASE}.normalize.Normalize",

@@ -1,7 +1,9 @@
 """The static encoder: a text is the weighted sum of its tokens' rows. It trains on a CPU in minutes.
 
-Every token has a row and a weight (as a logarithm); the export folds both into one table, which sentence-transformers
-reads as `StaticEmbedding`. Its mean and our sum differ by a factor that normalising takes away.
+Every token has a row and a weight (as a logarithm). Where a token that stands twice counts twice (`repeats` "sum"), the
+export folds both into one table, which sentence-transformers reads as `StaticEmbedding`; its mean and our sum differ
+by a factor that normalising takes away. Where it counts once ("once": better on code, which repeats its names), the
+export is `SparseStaticEmbedding` (a text's distinct tokens, weighted) and `Dense` (the rows).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast
 
 from train.encoder import Encoder, Side
 from train.model_folder import write_json, write_modules, write_settings
@@ -26,20 +29,33 @@ from train.word_tokenizer import UNKNOWN, cut_tokens, fingerprint
 WEIGHTS_NAME = "model.safetensors"
 
 
+REPEATS = ("sum", "once")
+_TABLE, _TOKENS, _ROWS, _NORMALIZE = "0_StaticEmbedding", "0_SparseStaticEmbedding", "1_Dense", "2_Normalize"
+
+
 class StaticEncoder(Encoder):
     """`dropout` is the share of distinct tokens that a training step leaves out of each text, by side."""
 
     def __init__(
-        self, tokenizer: Tokenizer, dimension: int, length: int, dropout: dict[Side, float] | None = None
+        self,
+        tokenizer: Tokenizer,
+        dimension: int,
+        length: int,
+        repeats: str = "once",
+        dropout: dict[Side, float] | None = None,
     ) -> None:
         super().__init__()
+        if repeats not in REPEATS:
+            raise ValueError(f"repeats is {repeats!r}; it can be {' or '.join(REPEATS)}")
         self.dimension = dimension
         self.length = length
+        self.repeats = repeats
         self.dropout = dropout or {"anchor": 0.0, "positive": 0.0}
         self.tokenizer = tokenizer
-        rows = tokenizer.get_vocab_size()
-        self.rows = nn.Parameter(torch.randn(rows, dimension) / math.sqrt(dimension))
-        self.log_weight = nn.Parameter(torch.zeros(rows))
+        self.unknown = tokenizer.token_to_id(UNKNOWN)
+        vocabulary = tokenizer.get_vocab_size()
+        self.rows = nn.Parameter(torch.randn(vocabulary, dimension) / math.sqrt(dimension))
+        self.log_weight = nn.Parameter(torch.zeros(vocabulary))
 
     def start_at_idf(self, document_frequency: np.ndarray, documents: int) -> None:
         """Sets each token's weight to its inverse document frequency, ln(1 + N / (df + 1)) (Robertson's smoothing).
@@ -49,9 +65,6 @@ class StaticEncoder(Encoder):
         idf = np.log1p(documents / (np.asarray(document_frequency, np.float64) + 1.0))
         with torch.no_grad():
             self.log_weight.copy_(torch.from_numpy(np.log(idf)).float())
-            unknown = self.tokenizer.token_to_id(UNKNOWN)
-            if unknown is not None:  # whatever is unknown must not match all else that is unknown
-                self.rows[unknown] = 0.0
 
     def token_ids(self, texts: Sequence[str], length: int) -> Ragged:
         """See `Encoder.token_ids`."""
@@ -68,6 +81,9 @@ class StaticEncoder(Encoder):
     def embed(self, tokens: Ragged, side: Side) -> Tensor:
         """See `Encoder.embed`. In training mode tokens are dropped, by torch's random state."""
         ids, counts, offsets = distinct(tokens, self.rows.shape[0])
+        if self.repeats == "once":
+            counts[:] = 1.0
+        counts[ids == self.unknown] = 0.0  # whatever is unknown must not match all else that is unknown
         kept = torch.from_numpy(counts)
         share = self.dropout[side]
         if self.training and share > 0:
@@ -84,28 +100,57 @@ class StaticEncoder(Encoder):
     def save(self, folder: Path) -> None:
         """See `Encoder.save`."""
         folder.mkdir(parents=True, exist_ok=True)
-        static = "0_StaticEmbedding"
-        (folder / static).mkdir(exist_ok=True)
-        table = self.folded().detach().float().cpu().contiguous()
-        save_file({"embedding.weight": table}, folder / static / WEIGHTS_NAME, metadata={"format": "pt"})
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(self.length)
-        self.tokenizer.save(str(folder / static / "tokenizer.json"))
-        normalize = "1_Normalize"
-        write_json(folder / normalize / "config.json", {"module_input_name": "sentence_embedding"})
-        write_modules(folder, [("StaticEmbedding", static), ("Normalize", normalize)])
-        write_settings(folder, {"encoder": "static", "length": self.length, "dimension": self.dimension})
+        rows, weight = self.rows.detach().float().cpu().clone(), self.log_weight.detach().float().exp().cpu()
+        rows[self.unknown] = 0.0
+        if self.repeats == "sum":
+            _save_tensors(folder / _TABLE, {"embedding.weight": rows * weight[:, None]})
+            self.tokenizer.save(str(folder / _TABLE / "tokenizer.json"))
+            modules = [("StaticEmbedding", _TABLE)]
+        else:
+            self._save_tokens(folder / _TOKENS, weight)
+            self._save_rows(folder / _ROWS, rows)
+            modules = [("SparseStaticEmbedding", _TOKENS), ("Dense", _ROWS)]
+        write_json(folder / _NORMALIZE / "config.json", {"module_input_name": "sentence_embedding"})
+        write_modules(folder, [*modules, ("Normalize", _NORMALIZE)])
+        shape = {"length": self.length, "dimension": self.dimension, "repeats": self.repeats}
+        write_settings(folder, {"encoder": "static", **shape})
+
+    def _save_tokens(self, folder: Path, weight: Tensor) -> None:
+        _save_tensors(folder, {"weight": weight})
+        write_json(folder / "config.json", {"frozen": False})
+        backend = Tokenizer.from_str(self.tokenizer.to_str())
+        backend.no_truncation()
+        # Padding has no weight in this module, and neither has what is unknown: one token serves for both.
+        PreTrainedTokenizerFast(
+            tokenizer_object=backend, unk_token=UNKNOWN, pad_token=UNKNOWN, model_max_length=self.length
+        ).save_pretrained(folder)
+
+    def _save_rows(self, folder: Path, rows: Tensor) -> None:
+        _save_tensors(folder, {"linear.weight": rows.T.contiguous()})
+        shape = {"in_features": rows.shape[0], "out_features": rows.shape[1], "bias": False}
+        write_json(folder / "config.json", {**shape, "activation_function": "torch.nn.modules.linear.Identity"})
 
 
 def load_static(folder: Path, settings: dict[str, Any]) -> StaticEncoder:
-    """The encoder of a folder that `StaticEncoder.save` wrote; the weights are folded and stay so."""
-    part = folder / "0_StaticEmbedding"
-    table = load_file(part / WEIGHTS_NAME)["embedding.weight"]
-    tokenizer = Tokenizer.from_file(str(part / "tokenizer.json"))
-    encoder = StaticEncoder(tokenizer, settings["dimension"], settings["length"])
+    """The encoder of a folder that `StaticEncoder.save` wrote; folded weights stay folded."""
+    is_folded = settings["repeats"] == "sum"
+    tokenizer = Tokenizer.from_file(str(folder / (_TABLE if is_folded else _TOKENS) / "tokenizer.json"))
+    encoder = StaticEncoder(tokenizer, settings["dimension"], settings["length"], settings["repeats"])
     with torch.no_grad():
-        encoder.rows.copy_(table)
+        if is_folded:
+            encoder.rows.copy_(load_file(folder / _TABLE / WEIGHTS_NAME)["embedding.weight"])
+        else:
+            encoder.rows.copy_(load_file(folder / _ROWS / WEIGHTS_NAME)["linear.weight"].T)
+            encoder.log_weight.copy_(load_file(folder / _TOKENS / WEIGHTS_NAME)["weight"].log())
     return encoder
+
+
+def _save_tensors(folder: Path, tensors: dict[str, Tensor]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    contiguous = {name: value.contiguous() for name, value in tensors.items()}
+    save_file(contiguous, folder / WEIGHTS_NAME, metadata={"format": "pt"})
 
 
 def distinct(tokens: Ragged, vocabulary: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -31,9 +31,15 @@ TEXTS = [
 CPT = {"anchor": ("[", "]"), "positive": ("{", "}")}
 
 
-def static() -> StaticEncoder:
+def static(repeats: str = "once") -> StaticEncoder:
     torch.manual_seed(0)
-    return StaticEncoder(train_word_tokenizer(TEXTS * 3, 300), 24, 40)
+    encoder = StaticEncoder(train_word_tokenizer(TEXTS * 3, 300), 24, 40, repeats)
+    encoder.start_at_idf(np.arange(encoder.rows.shape[0]) % 7, 14)
+    return encoder
+
+
+def summing() -> StaticEncoder:
+    return static("sum")
 
 
 def small_bert() -> TransformerEncoder:
@@ -65,7 +71,7 @@ def small_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("make", [static, small_bert])
+@pytest.mark.parametrize("make", [static, summing, small_bert])
 def test_sentence_transformers_gives_our_vectors(make, tmp_path):
     encoder = make().eval()
     encoder.save(tmp_path / "model")

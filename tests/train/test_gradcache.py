@@ -25,7 +25,7 @@ def bert() -> Encoder:
 
 
 def static() -> Encoder:
-    return StaticEncoder(train_word_tokenizer(TEXTS, 120), 16, 30, {"anchor": 0.2, "positive": 0.4})
+    return StaticEncoder(train_word_tokenizer(TEXTS, 120), 16, 30, "once", {"anchor": 0.2, "positive": 0.4})
 
 
 def batch(rows: int = 24) -> dict[str, Ragged]:

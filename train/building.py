@@ -1,0 +1,100 @@
+"""From a recipe and pair sets to what is trained: tokenizer, encoder, token caches and batch plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from schemas.pair_set import read_manifest, read_pair_set
+from train.batch_plan import BatchPlan
+from train.encoder import SIDES, Encoder, Side
+from train.progress import Meter
+from train.recipe import Recipe
+from train.run_folder import RunFolder
+from train.static_encoder import StaticEncoder, distinct
+from train.token_cache import ROWS_AT_ONCE, SPLIT, TokenCache, open_or_make
+from train.word_tokenizer import train_marked_tokenizer, train_word_tokenizer
+
+# The files of a deduplicated set are in a shuffled order, so the first rows are a fair sample.
+TOKENIZER_PAIRS = 1_000_000
+
+
+def build_encoder(recipe: Recipe, data: Sequence[str], run: RunFolder) -> Encoder:
+    """The encoder that the recipe says, before its first step; a tokenizer is trained on `data` where it needs one.
+
+    Weights that start at random are a function of the recipe's seed. ValueError where the base cannot be read.
+    """
+    torch.manual_seed(recipe.seed)
+    if recipe.encoder == "static":
+        shape = recipe.static
+        dropout: dict[Side, float] = {"anchor": shape.anchor_dropout, "positive": shape.positive_dropout}
+        tokenizer = _own_tokenizer(recipe, data, run)
+        return StaticEncoder(tokenizer, shape.dimension, recipe.length, shape.repeats, dropout)
+    from train.transformer_encoder import from_base, from_scratch
+
+    if recipe.encoder == "small":
+        tokenizer = _own_tokenizer(recipe, data, run)
+        return from_scratch(tokenizer, asdict(recipe.small), recipe.pooling, recipe.length)
+    return from_base(str(recipe.base), recipe.pooling, recipe.length, recipe.side_delimiters())
+
+
+def build_caches(
+    recipe: Recipe, data: Sequence[str], encoder: Encoder, folder: Path, *, quiet: bool
+) -> list[TokenCache]:
+    """The token cache of each pair set."""
+    lengths: dict[Side, int] = {"anchor": recipe.anchor_length, "positive": recipe.positive_length}
+    caches = []
+    for name in data:
+        with Meter(f"tokens of {name}", read_manifest(name).splits.get(SPLIT, 0), quiet=quiet) as meter:
+            caches.append(open_or_make(name, encoder, lengths, folder, lambda done, total, meter=meter: meter.at(done)))
+    return caches
+
+
+def build_plan(recipe: Recipe, data: Sequence[str], caches: Sequence[TokenCache]) -> BatchPlan:
+    """The batch plan of a recipe over pair sets."""
+    data_ids = [read_manifest(name).data_id for name in data]
+    return BatchPlan(caches, data_ids, batch=recipe.batch, exponent=recipe.source_exponent, seed=recipe.seed)
+
+
+def start_static_weights(encoder: StaticEncoder, caches: Sequence[TokenCache]) -> None:
+    """Sets the static encoder's weights to the inverse document frequency of each token over both sides of the data."""
+    vocabulary = encoder.rows.shape[0]
+    frequency, documents = np.zeros(vocabulary, np.int64), 0
+    for cache in caches:
+        for side in SIDES:
+            for start in range(0, cache.rows, ROWS_AT_ONCE):
+                rows = np.arange(start, min(start + ROWS_AT_ONCE, cache.rows))
+                frequency += np.bincount(distinct(cache.tokens(side, rows), vocabulary)[0], minlength=vocabulary)
+                documents += len(rows)
+    encoder.start_at_idf(frequency, documents)
+
+
+def _own_tokenizer(recipe: Recipe, data: Sequence[str], run: RunFolder) -> Tokenizer:
+    """The run's tokenizer: the one it has, for a resumed run, or one trained now."""
+    if run.tokenizer.is_file():
+        return Tokenizer.from_file(str(run.tokenizer))
+    if recipe.encoder == "static":
+        tokenizer = train_word_tokenizer(_texts(data), recipe.static.vocabulary)
+    else:
+        tokenizer = train_marked_tokenizer(_texts(data), recipe.small.vocabulary)
+    run.tokenizer.parent.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(run.tokenizer))
+    return tokenizer
+
+
+def _texts(data: Sequence[str]) -> Iterator[str]:
+    for name in data:
+        yield from islice(_pair_texts(name), 2 * TOKENIZER_PAIRS // len(data))
+
+
+def _pair_texts(name: str) -> Iterator[str]:
+    for batch in read_pair_set(name, SPLIT).scanner(list(SIDES), batch_size=ROWS_AT_ONCE).to_batches():
+        for anchor, positive in zip(*(batch.column(side).to_pylist() for side in SIDES), strict=True):
+            yield anchor
+            yield positive
