@@ -52,8 +52,6 @@ class BatchPlan:
         self._key = hashlib.sha256(repr((list(data_ids), batch, exponent, seed)).encode()).digest()
         self._streams = _streams(caches)
         self.rows = sum(cache.rows for cache in caches)
-        if self.rows < 2:
-            raise ValueError("there is only one pair to train on, which has no in-batch negatives; mine more")
         largest = max(len(stream.rows) for stream in self._streams)
         self.batch = min(batch, largest)
         """Pairs of a step: the recipe's, or all rows of the largest source where that has fewer."""
@@ -173,5 +171,5 @@ def _streams(caches: Sequence[TokenCache]) -> list[_Stream]:
             if len(rows) > 1:
                 streams.append(_Stream(name, part, rows))
     if not streams:
-        raise ValueError("no source has two pairs, so there are no in-batch negatives; mine more, or name one --source")
+        raise ValueError("no source has two pairs, so there are no in-batch negatives; mine more pairs")
     return streams

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -80,17 +80,23 @@ def _own_tokenizer(recipe: Recipe, data: Sequence[str], run: RunFolder) -> Token
     if run.tokenizer.is_file():
         return Tokenizer.from_file(str(run.tokenizer))
     if recipe.encoder == "static":
-        tokenizer = train_word_tokenizer(_texts(data), recipe.static.vocabulary)
+        tokenizer = train_word_tokenizer(_Texts(data), recipe.static.vocabulary)
     else:
-        tokenizer = train_marked_tokenizer(_texts(data), recipe.small.vocabulary)
+        tokenizer = train_marked_tokenizer(_Texts(data), recipe.small.vocabulary)
     run.tokenizer.parent.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(run.tokenizer))
     return tokenizer
 
 
-def _texts(data: Sequence[str]) -> Iterator[str]:
-    for name in data:
-        yield from islice(_pair_texts(name), 2 * TOKENIZER_PAIRS // len(data))
+@dataclass(frozen=True)
+class _Texts:
+    """Both sides of the sets' first pairs; may be read several times."""
+
+    data: Sequence[str]
+
+    def __iter__(self) -> Iterator[str]:
+        for name in self.data:
+            yield from islice(_pair_texts(name), 2 * TOKENIZER_PAIRS // len(self.data))
 
 
 def _pair_texts(name: str) -> Iterator[str]:

@@ -1,15 +1,17 @@
 """Tokenizers trained on the shards, for encoders whose base has none.
 
 All splitting of identifiers (camelCase, snake_case, letters from digits) is done inside the tokenizer itself, so that
-whoever loads the exported `tokenizer.json` cuts a text as the trainer did.
+whoever loads the exported `tokenizer.json` cuts a text as the trainer did. Training is a function of the texts, which
+are read twice.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from schemas.token_cache import tokenizer_hash
 from train.ragged import Ragged
@@ -20,19 +22,20 @@ UNKNOWN, PADDING, OPENING, CLOSING, MASK = "[UNK]", "[PAD]", "[CLS]", "[SEP]", "
 _CAMEL = Regex(r"(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})")
 _WORDS = Regex(r"[\p{L}\p{M}]+|\p{N}+")
 _WORDS_AND_MARKS = Regex(r"[\p{L}\p{M}]+|\p{N}+|[^\s\p{L}\p{M}\p{N}_]")
-# A word piece longer than this in training is data (base64, hashes), not language.
+# A longer piece is data (base64, hashes), not language.
 _LONGEST_PIECE = 24
+_LARGEST_ALPHABET = 4000
 
 
 def train_word_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     """Words and pieces of words without marks, for a bag. `vocabulary` counts rows, `UNKNOWN` among them."""
-    tokenizer = _word_pieces(_WORDS)
+    tokenizer = _pieces(_WORDS)
     return _train(tokenizer, texts, vocabulary, [UNKNOWN])
 
 
 def train_marked_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     """Words, pieces and marks, framed as BERT frames them, for a small Transformer."""
-    tokenizer = _word_pieces(_WORDS_AND_MARKS)
+    tokenizer = _pieces(_WORDS_AND_MARKS)
     _train(tokenizer, texts, vocabulary, [PADDING, UNKNOWN, OPENING, CLOSING, MASK])
     frame = [(name, tokenizer.token_to_id(name)) for name in (OPENING, CLOSING)]
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -56,23 +59,40 @@ def cut_tokens(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> Ragge
     return Ragged.from_lists([encoding.ids for encoding in encodings])
 
 
-def _word_pieces(words: Regex) -> Tokenizer:
-    tokenizer = Tokenizer(models.WordPiece(unk_token=UNKNOWN, max_input_chars_per_word=100))
+def _pieces(words: Regex) -> Tokenizer:
+    # Byte-pair encoding, because its training is a function of the texts: WordPiece's numbers its pieces in the order
+    # of a randomly seeded hash table, so that two runs on the same pairs would differ.
+    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN, fuse_unk=True))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFKC(), normalizers.Replace(_CAMEL, " "), normalizers.Lowercase()]
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Split(words, behavior="removed", invert=True)
-    tokenizer.decoder = decoders.WordPiece()
     return tokenizer
 
 
 def _train(tokenizer: Tokenizer, texts: Iterable[str], vocabulary: int, special: list[str]) -> Tokenizer:
-    trainer = trainers.WordPieceTrainer(
+    alphabet = _alphabet(tokenizer, texts, limit=min(_LARGEST_ALPHABET, max(vocabulary // 4, 64)))
+    trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         min_frequency=2,
         special_tokens=special,
         show_progress=False,
-        limit_alphabet=min(2000, max(vocabulary // 4, 64)),
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
+        max_token_length=_LONGEST_PIECE,
     )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
+
+
+def _alphabet(tokenizer: Tokenizer, texts: Iterable[str], limit: int) -> list[str]:
+    """The commonest characters of the normalised texts. The trainer's own limit drops rare ones in a random order."""
+    raw: Counter[str] = Counter()
+    for text in texts:
+        raw.update(text)
+    counts: Counter[str] = Counter()
+    for character, count in raw.items():
+        for normal in tokenizer.normalizer.normalize_str(character):
+            if not normal.isspace():
+                counts[normal] += count
+    return sorted(counts, key=lambda character: (-counts[character], character))[:limit]

@@ -160,3 +160,10 @@ def test_token_dropout_only_in_training():
     encoder.train()
     assert not torch.equal(plain, encoder.embed(tokens, "anchor"))
     assert torch.equal(plain, encoder.embed(tokens, "positive"))
+
+
+@pytest.mark.parametrize("train_tokenizer", [train_word_tokenizer, train_marked_tokenizer])
+def test_training_a_tokenizer_is_a_function_of_the_texts(train_tokenizer):
+    texts = [f"word{i * 7919 % 1009} {i:x} naïve_{chr(0x4E00 + i)}" for i in range(600)]
+    definitions = {train_tokenizer(texts, 500).to_str() for _ in range(3)}
+    assert len(definitions) == 1

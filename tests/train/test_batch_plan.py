@@ -1,0 +1,108 @@
+"""The batch plan: a pure function, every row once an epoch, one source a step, known false negatives kept apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from train.batch_plan import SCHEDULE_BLOCK, BatchPlan, spread_apart
+from train.token_cache import TokenCache
+
+
+def cache(sizes: dict[str, int], *, cluster=None, anchor=None) -> TokenCache:
+    """A cache without tokens, of which a plan needs none."""
+    rows = sum(sizes.values())
+    source = np.repeat(np.arange(len(sizes)), list(sizes.values())).astype(np.int32)
+    arrays = {
+        "anchor_hash": np.arange(rows) if anchor is None else np.asarray(anchor),
+        "positive_hash": np.arange(rows) + 1_000_000,
+        "cluster": np.arange(rows) + 2_000_000 if cluster is None else np.asarray(cluster),
+        "has_cluster": np.ones(rows, bool),
+        "source": np.random.default_rng(0).permutation(source),
+    }
+    return TokenCache(Path(), rows, tuple(sizes), arrays)
+
+
+def plan(caches, *, batch=10, exponent=0.5, seed=0, data_ids=None) -> BatchPlan:
+    data_ids = data_ids or [str(place) for place in range(len(caches))]
+    return BatchPlan(caches, data_ids, batch=batch, exponent=exponent, seed=seed)
+
+
+def test_a_step_depends_on_nothing_but_its_number():
+    caches = [cache({"a": 95, "b": 40})]
+    forward = [plan(caches).step(number) for number in range(60)]
+    one = plan(caches)
+    for number in (59, 3, 41, 3, 0):
+        assert one.step(number).rows.tolist() == forward[number].rows.tolist()
+    far = SCHEDULE_BLOCK * 2 + 5
+    assert plan(caches).step(far).rows.tolist() == one.step(far).rows.tolist()
+
+
+@pytest.mark.parametrize("changed", [{"seed": 1}, {"data_ids": ["other"]}, {"batch": 11}])
+def test_another_seed_or_data_id_or_batch_is_another_plan(changed):
+    caches = [cache({"a": 200})]
+    assert plan(caches).step(0).rows.tolist() != plan(caches, **changed).step(0).rows.tolist()
+
+
+def test_an_epoch_has_every_row_once_but_the_last_part_of_a_batch():
+    one = plan([cache({"a": 95})])
+    for epoch in range(3):
+        rows = np.concatenate([one.step(epoch * 9 + number).rows for number in range(9)])
+        assert len(set(rows.tolist())) == len(rows) == 90
+    assert one.step(0).rows.tolist() != one.step(9).rows.tolist()
+
+
+def test_a_step_has_one_source_and_sources_are_drawn_by_the_root_of_their_rows():
+    caches = [cache({"a": 900, "b": 100}), cache({"a": 400})]
+    one = plan(caches)
+    drawn = Counter()
+    for number in range(3000):
+        step = one.step(number)
+        names = caches[step.part].arrays["source"][step.rows]
+        assert {caches[step.part].sources[name] for name in names} == {step.source}
+        drawn[step.part, step.source] += 1
+    shares = {key: count / 3000 for key, count in drawn.items()}
+    assert shares == pytest.approx({(0, "a"): 30 / 60, (0, "b"): 10 / 60, (1, "a"): 20 / 60}, abs=0.03)
+
+
+def test_known_false_negatives_are_kept_apart_where_there_is_room():
+    rows = 1000
+    one = plan([cache({"a": rows}, cluster=np.arange(rows) // 5)], batch=20)
+    met = sum(
+        len(step.rows) - len(set((step.rows // 5).tolist())) for step in (one.step(number) for number in range(50))
+    )
+    assert met <= 2
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=80), st.integers(2, 12))
+def test_spreading_keeps_every_row_and_never_makes_it_worse(values, batch):
+    keys = np.array(values)[:, None]
+    rows = np.arange(len(values)) + 100
+    spread = spread_apart(rows, keys, min(batch, len(rows)))
+    assert sorted(spread.tolist()) == rows.tolist()
+
+    def collisions(order):
+        cut = len(order) // batch * batch
+        batches = keys[order[:cut] - 100, 0].reshape(-1, batch).tolist() if cut else []
+        return sum(len(one) - len(set(one)) for one in batches)
+
+    if len(rows) >= batch:
+        assert collisions(spread) <= collisions(rows)
+
+
+def test_a_source_smaller_than_a_batch_gives_what_it_has():
+    one = plan([cache({"a": 100, "b": 4})], batch=50)
+    sizes = {one.step(number).source: len(one.step(number).rows) for number in range(60)}
+    assert sizes == {"a": 50, "b": 4}
+    assert plan([cache({"a": 7})], batch=50).step(3).rows.tolist() != []
+
+
+def test_too_few_pairs():
+    with pytest.raises(ValueError, match="no source has two pairs"):
+        plan([cache({"a": 1, "b": 1})])
