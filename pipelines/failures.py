@@ -23,6 +23,8 @@ def job_failures() -> Iterator[None]:
         yield
     except Exception as error:
         logging.getLogger(__name__).debug("the job failed", exc_info=True)
+        if telling_line(error) == KeyboardInterrupt.__name__:  # Beam's in-memory runner wraps it
+            raise KeyboardInterrupt from error
         raise JobFailedError(telling_line(error)) from error
 
 

@@ -170,7 +170,8 @@ class Parts:
         if kind is None:
             self._flush()
             self._close()
-        elif self._open is not None:
+        elif self._open is not None and self._writer is not None:
+            self._writer.abandon()
             self._open.__exit__(kind, error, trace)
 
     def _flush(self) -> None:

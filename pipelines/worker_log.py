@@ -10,6 +10,8 @@ import logging
 import os
 import sys
 import tempfile
+import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -44,6 +46,7 @@ def _stderr_to_file() -> Iterator[None]:
     kept_stream, kept = sys.stderr, os.dup(2)
     sys.stderr = os.fdopen(os.dup(kept), "w", buffering=1)
     os.dup2(descriptor, 2)
+    kept_hook, threading.excepthook = threading.excepthook, _log_thread_error
     try:
         yield
     except JobFailedError as error:
@@ -54,8 +57,15 @@ def _stderr_to_file() -> Iterator[None]:
     else:
         os.remove(path)
     finally:
+        threading.excepthook = kept_hook
         os.dup2(kept, 2)
         sys.stderr.close()
         sys.stderr = kept_stream
         os.close(kept)
         os.close(descriptor)
+
+
+def _log_thread_error(error: threading.ExceptHookArgs) -> None:
+    """Beam's threads complain when a worker dies; that belongs beside the worker's own lines."""
+    lines = traceback.format_exception(error.exc_type, error.exc_value, error.exc_traceback)
+    os.write(2, "".join(lines).encode(errors="replace"))

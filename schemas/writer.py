@@ -67,6 +67,12 @@ class PartWriter:
         self._parquet.close()
         return Written(self.rows, self._sink.written, self._sink.sha256.hexdigest(), self._data_sum)
 
+    def abandon(self) -> None:
+        """Let go of a file that will not be finished: pyarrow's writer would else complain when it is collected."""
+        self._sink.discard()
+        self._waiting = []
+        self._parquet.close()
+
     def _flush(self) -> None:
         if not self._waiting:
             return
@@ -82,7 +88,7 @@ class _HashingSink:
     """A binary file for pyarrow that counts and hashes what goes through it."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+        self._file: BinaryIO | None = file
         self.sha256 = hashlib.sha256()
         self.written = 0
         self.closed = False
@@ -90,12 +96,18 @@ class _HashingSink:
     def write(self, data: Any) -> int:
         view = memoryview(data)
         self.sha256.update(view)
-        self._file.write(bytes(view))
+        if self._file is not None:
+            self._file.write(bytes(view))
         self.written += view.nbytes
         return view.nbytes
 
+    def discard(self) -> None:
+        """From here on, what is written goes nowhere."""
+        self._file = None
+
     def flush(self) -> None:
-        self._file.flush()
+        if self._file is not None:
+            self._file.flush()
 
     def tell(self) -> int:
         return self.written
