@@ -16,7 +16,6 @@ MINING = [
     "apache-beam>=2.77,<2.78",
     "brotli>=1.1",
     "datasketch>=2,<3",
-    "FastWARC>=2.0.1,<3",
     "jinja2>=3.1",
     "numpy>=2.1",
     "publicsuffixlist",
@@ -44,9 +43,7 @@ setup(
     name="pairmill",
     version="0.1.0",
     description="Mine, deduplicate and split training pairs for embedding models with Apache Beam, and train on them",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8")
-    if Path(__file__).with_name("README.md").exists()
-    else "",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
@@ -62,7 +59,7 @@ setup(
         "train": TRAINING,
         "gcp": ["apache-beam[gcp]>=2.77,<2.78"],
         "dask": ["apache-beam[dask]>=2.77,<2.78"],
-        "bench": ["trafilatura", "rensa"],
+        "bench": ["FastWARC>=2.0.1,<3", "trafilatura", "rensa"],
         "demo": ["warcio>=1.8,<2"],
         "test": ["datasets>=5,<6", "hypothesis", "pre-commit", "pytest", "ruff", "warcio>=1.8,<2"],
     },

@@ -263,7 +263,11 @@ def note_summary(ledger: Ledger, summary: dict[str, Any], files: Sequence[FileEn
 
 def make_parser() -> JobParser:
     """The command's flags."""
-    parser = job_parser("dedupe", "Remove duplicates, contamination and leaks from pair sets, and split the rest.")
+    parser = job_parser(
+        "dedupe",
+        "Remove duplicates, contamination and leaks from pair sets, and split the rest.",
+        inputs="folders of pair sets",
+    )
     add = parser.add_argument
     add("--shards", type=int, metavar="N", help="data files in all (default: one a 256 MB of input)")
     add("--threshold", type=float, help="similarity of near-duplicates (default: 0.8 for text, 0.7 for code)")

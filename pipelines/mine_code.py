@@ -112,6 +112,7 @@ def make_parser() -> JobParser:
     parser = job_parser(
         "mine-code",
         "Mine pairs of documentation and function from repositories: folders, git repositories, archives.",
+        inputs="one repository each: a folder, a git repository, an archive",
         resumable=True,
     )
     parser.add_argument(

@@ -44,7 +44,9 @@ class WebMiner:
 
 def make_parser() -> JobParser:
     """The command's flags."""
-    parser = job_parser("mine-web", "Mine neighbouring text from WARC and WET files.", resumable=True)
+    parser = job_parser(
+        "mine-web", "Mine neighbouring text from WARC and WET files.", inputs="WARC or WET files", resumable=True
+    )
     parser.add_argument(
         "--languages",
         metavar="CODES",

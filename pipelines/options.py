@@ -45,8 +45,8 @@ class JobParser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
-def job_parser(command: str, description: str, *, resumable: bool = False) -> JobParser:
-    """A parser with the flags that all jobs share; `resumable` adds `--resume` (the mine jobs)."""
+def job_parser(command: str, description: str, *, inputs: str, resumable: bool = False) -> JobParser:
+    """A parser with the flags that all jobs share; `inputs` says what `--input` takes, `resumable` adds `--resume`."""
     parser = JobParser(
         prog=f"pairmill {command}",
         description=description,
@@ -59,7 +59,7 @@ def job_parser(command: str, description: str, *, resumable: bool = False) -> Jo
         nargs="+",
         required=True,
         metavar="PATH",
-        help="files, folders or patterns; repeatable",
+        help=f"{inputs}; patterns and repeats are taken",
     )
     parser.add_argument("--output", required=True, metavar="FOLDER", help="folder for the result")
     parser.add_argument("--overwrite", action="store_true", help="replace a result that is in the way")

@@ -28,7 +28,7 @@ equal contents; `bands_shared` counts the bands by which a near-duplicate was fo
 
 
 def signatures_schema(permutations: int) -> pa.Schema:
-    """Rows in the order of the data file of the same name; the joint signature is the minimum of both, place by place."""
+    """Rows in the order of the data file of the same name; the joint signature is the minimum of both, by place."""
     signature = pa.list_(pa.field("item", pa.uint32(), nullable=False), permutations)
     return pa.schema(
         [

@@ -7,7 +7,7 @@ NEEDED = ["--input", "a", "--output", "o"]
 
 
 def parsed(*flags: str):
-    return parse(job_parser("mine-web", "x", resumable=True), [*NEEDED, *flags])
+    return parse(job_parser("mine-web", "x", inputs="files", resumable=True), [*NEEDED, *flags])
 
 
 def test_flags_of_beam_are_passed_on_and_ours_win():
