@@ -71,6 +71,8 @@ def _pieces(words: Regex) -> Tokenizer:
 
 
 def _train(tokenizer: Tokenizer, texts: Iterable[str], vocabulary: int, special: list[str]) -> Tokenizer:
+    if iter(texts) is texts:
+        raise ValueError("the texts are read twice: hand in a list, or an object that can be iterated again")
     alphabet = _alphabet(tokenizer, texts, limit=min(_LARGEST_ALPHABET, max(vocabulary // 4, 64)))
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,

@@ -167,3 +167,8 @@ def test_training_a_tokenizer_is_a_function_of_the_texts(train_tokenizer):
     texts = [f"word{i * 7919 % 1009} {i:x} naïve_{chr(0x4E00 + i)}" for i in range(600)]
     definitions = {train_tokenizer(texts, 500).to_str() for _ in range(3)}
     assert len(definitions) == 1
+
+
+def test_texts_that_can_be_read_only_once_are_refused():
+    with pytest.raises(ValueError, match="read twice"):
+        train_word_tokenizer((text for text in TEXTS), 100)
