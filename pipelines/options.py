@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -82,12 +83,16 @@ def job_parser(command: str, description: str, *, inputs: str, resumable: bool =
 
 def parse(parser: JobParser, argv: Sequence[str] | None) -> Command:
     """Parse `argv` (without the program's name). Raises UsageError; `--help` prints and exits as usual."""
-    import sys
-
     given = list(sys.argv[1:] if argv is None else argv)
     ours = {name for action in parser._actions for name in action.option_strings}
-    args, rest = parser.parse_known_args([_with_dashes(token, ours) for token in given])
-    return Command(args, tuple(_checked_beam_args(rest, ours)))
+    tokens = [_with_dashes(token, ours) for token in given]
+    beam = _beam_parser()
+    _check_names(tokens, ours, set(beam._option_string_actions))
+    args, rest = parser.parse_known_args(tokens)
+    _, unknown = beam.parse_known_args(rest)
+    if unknown:
+        raise UsageError(f"{unknown[0]!r} belongs to no flag; inputs go behind --input")
+    return Command(args, tuple(rest))
 
 
 def pipeline_options(command: Command, input_bytes: int) -> PipelineOptions:
@@ -154,21 +159,17 @@ def _with_dashes(token: str, ours: set[str]) -> str:
     return dashed + equals + value if dashed in ours else token
 
 
-def _checked_beam_args(rest: Sequence[str], ours: set[str]) -> list[str]:
-    beam = _beam_parser()
-    for token in rest:
+def _check_names(tokens: Sequence[str], ours: set[str], beams: set[str]) -> None:
+    """Refuse a flag that nobody knows before anything that is missing is asked for: it may be the missing one."""
+    for token in tokens:
         name = token.split("=", 1)[0]
-        if name in REFUSED_BEAM_FLAGS or name.replace("-", "_").replace("__", "--", 1) in REFUSED_BEAM_FLAGS:
-            reason = REFUSED_BEAM_FLAGS.get(name) or REFUSED_BEAM_FLAGS[name.replace("-", "_").replace("__", "--", 1)]
-            raise UsageError(f"{name} is not for this command: {reason}")
-    _, unknown = beam.parse_known_args(list(rest))
-    if unknown:
-        name = unknown[0].split("=", 1)[0]
-        if not name.startswith("-"):
-            raise UsageError(f"{name!r} belongs to no flag; inputs go behind --input")
-        known = [*ours, *beam._option_string_actions]
-        raise UsageError(f"there is no flag {name}{_nearest(name, known)}")
-    return list(rest)
+        if not name.startswith("--") or name == "--" or name in ours:
+            continue
+        underscored = "--" + name[2:].replace("-", "_")
+        if underscored in REFUSED_BEAM_FLAGS:
+            raise UsageError(f"{name} is not for this command: {REFUSED_BEAM_FLAGS[underscored]}")
+        if name not in beams:
+            raise UsageError(f"there is no flag {name}{_nearest(name, [*ours, *beams])}")
 
 
 def _beam_parser() -> JobParser:

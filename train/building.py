@@ -62,8 +62,8 @@ def build_plan(recipe: Recipe, data: Sequence[str], caches: Sequence[TokenCache]
     return BatchPlan(caches, data_ids, batch=recipe.batch, exponent=recipe.source_exponent, seed=recipe.seed)
 
 
-def start_static_weights(encoder: StaticEncoder, caches: Sequence[TokenCache]) -> None:
-    """Sets the static encoder's weights to the inverse document frequency of each token over both sides of the data."""
+def start_static_weights(encoder: StaticEncoder, caches: Sequence[TokenCache], power: float) -> None:
+    """Sets the static encoder's weights to the inverse document frequency of each token over both sides of the data, to `power`."""
     vocabulary = encoder.rows.shape[0]
     frequency, documents = np.zeros(vocabulary, np.int64), 0
     for cache in caches:
@@ -72,7 +72,7 @@ def start_static_weights(encoder: StaticEncoder, caches: Sequence[TokenCache]) -
                 rows = np.arange(start, min(start + ROWS_AT_ONCE, cache.rows))
                 frequency += np.bincount(distinct(cache.tokens(side, rows), vocabulary)[0], minlength=vocabulary)
                 documents += len(rows)
-    encoder.start_at_idf(frequency, documents)
+    encoder.start_at_idf(frequency, documents, power)
 
 
 def _own_tokenizer(recipe: Recipe, data: Sequence[str], run: RunFolder) -> Tokenizer:

@@ -31,9 +31,11 @@ class StaticShape:
     vocabulary: int = 30_000
     repeats: Literal["sum", "once"] = "once"
     """Whether a token that stands twice in a text counts twice."""
-    anchor_dropout: float = 0.1
+    idf_power: float = 0.25
+    """A token's weight starts at its inverse document frequency to this power; 0 starts all alike."""
+    anchor_dropout: float = 0.05
     """Share of distinct tokens that a step leaves out of an anchor."""
-    positive_dropout: float = 0.3
+    positive_dropout: float = 0.1
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def _train(recipe: Recipe, data: Sequence[str], run: RunFolder, device: str, arg
     caches = build_caches(recipe, data, encoder, run.tokens, quiet=args.quiet)
     plan = build_plan(recipe, data, caches)
     if isinstance(encoder, StaticEncoder):
-        start_static_weights(encoder, caches)
+        start_static_weights(encoder, caches, recipe.static.idf_power)
     learner = Learner(encoder, recipe).to(device)
     origin = checkpoint.Origin(
         tuple(read_manifest(name).data_id for name in data), encoder.fingerprint(), recipe.to_yaml()

@@ -57,14 +57,16 @@ class StaticEncoder(Encoder):
         self.rows = nn.Parameter(torch.randn(vocabulary, dimension) / math.sqrt(dimension))
         self.log_weight = nn.Parameter(torch.zeros(vocabulary))
 
-    def start_at_idf(self, document_frequency: np.ndarray, documents: int) -> None:
-        """Sets each token's weight to its inverse document frequency, ln(1 + N / (df + 1)) (Robertson's smoothing).
+    def start_at_idf(self, document_frequency: np.ndarray, documents: int, power: float = 1.0) -> None:
+        """Sets each token's weight to its inverse document frequency, ln(1 + N / (df + 1)), to a power.
+
+        Training sharpens the weights further, so that a power below 1 is the better start.
 
         A token never seen keeps the weight of the rarest: it is an exact match where it does occur.
         """
         idf = np.log1p(documents / (np.asarray(document_frequency, np.float64) + 1.0))
         with torch.no_grad():
-            self.log_weight.copy_(torch.from_numpy(np.log(idf)).float())
+            self.log_weight.copy_(torch.from_numpy(power * np.log(idf)).float())
 
     def token_ids(self, texts: Sequence[str], length: int) -> Ragged:
         """See `Encoder.token_ids`."""

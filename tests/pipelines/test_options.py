@@ -70,3 +70,8 @@ def test_a_wrong_recipe_is_one_sentence(tmp_path, text, sentence):
     recipe.write_text(text)
     with pytest.raises(UsageError, match=sentence.replace("?", r"\?")):
         read_recipe(str(recipe), {"min_words": 32})
+
+
+def test_a_misspelt_flag_is_named_before_the_missing_one():
+    with pytest.raises(UsageError, match=r"no flag --inptu; did you mean --input\?"):
+        parse(job_parser("mine-web", "x", inputs="files"), ["--inptu", "a", "--output", "o"])
