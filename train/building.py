@@ -63,7 +63,7 @@ def build_plan(recipe: Recipe, data: Sequence[str], caches: Sequence[TokenCache]
 
 
 def start_static_weights(encoder: StaticEncoder, caches: Sequence[TokenCache], power: float) -> None:
-    """Sets the static encoder's weights to the inverse document frequency of each token over both sides of the data, to `power`."""
+    """Sets each token's weight to its inverse document frequency over both sides of the data, to `power`."""
     vocabulary = encoder.rows.shape[0]
     frequency, documents = np.zeros(vocabulary, np.int64), 0
     for cache in caches:
