@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import apache_beam as beam
 import numpy as np
 
 from miners.near_duplicates import bucket_pairs
@@ -20,7 +19,8 @@ from miners.near_duplicates.shingles import fmix64
 from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.dedupe_files import Block, TemporaryFiles, read_arrays, read_block, unpack_blocks, write_arrays
-from pipelines.dedupe_scan import PASSING, key_kinds, partition_of
+from pipelines.dedupe_passing import PASSING, Pass
+from pipelines.dedupe_scan import key_kinds, partition_of
 
 FACT_KINDS = ("<u8", "<u8")
 """pair_ids (low halves) that repeat, and side hashes worth a look."""
@@ -44,19 +44,14 @@ class Bands:
         return Bands(self.hashes[chosen], self.tags[chosen], self.references[chosen], self.splits[chosen])
 
 
-class MatchPartition(beam.DoFn):
+class MatchPartition(Pass):
     """(partition, its blocks) → (candidate partition, where its candidates lie), and (PASSING, facts)."""
 
     def __init__(self, config: DedupeConfig, files: TemporaryFiles, partitions: int) -> None:
         self.config, self.files, self.partitions = config, files, partitions
 
-    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[tuple[str, bytes]]:
-        """Match one partition; what is passing passes."""
-        key, values = element
-        if key == PASSING:
-            for value in values:
-                yield key, value
-            return
+    def work(self, key: str, values: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+        """Match one partition."""
         partition = int(key)
         comparisons = self.config.comparisons()
         kinds = key_kinds(len(comparisons))

@@ -33,7 +33,7 @@ from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.dedupe_files import TemporaryFiles, read_arrays, read_table, write_table
 from pipelines.dedupe_match import FACT_KINDS
-from pipelines.dedupe_scan import PASSING
+from pipelines.dedupe_passing import PASSING
 from pipelines.dedupe_verify import EDGE_KINDS
 from pipelines.evaluation_texts import evaluation_hashes
 from schemas.evidence import EVIDENCE_SCHEMA

@@ -25,12 +25,11 @@ from miners.near_duplicates.survivor_order import docstring_quality, merit
 from pipelines import storage
 from pipelines.dedupe_config import Comparison, DedupeConfig
 from pipelines.dedupe_files import Block, TemporaryFiles, table_bytes, write_arrays
+from pipelines.dedupe_passing import PASSING
 from pipelines.evaluation_texts import evaluation_hashes
 from schemas.pair import DOCSTRING_CODE, SPLITS
 from schemas.side_hash import anchor_is_code, positive_is_code
 
-PASSING = ""
-"""The key of what goes through to the last pass that needs it; works' keys are numbers."""
 SEGMENT_BYTES = 32 << 20
 BATCH_ROWS = 2048
 COLUMNS = (

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-import apache_beam as beam
 import numpy as np
 
 from miners.near_duplicates import ShingleSets, jaccard
@@ -18,26 +17,21 @@ from pipelines import storage
 from pipelines.dedupe_config import Comparison, DedupeConfig
 from pipelines.dedupe_files import TemporaryFiles, read_arrays, read_block, read_runs, unpack_blocks, write_arrays
 from pipelines.dedupe_match import CANDIDATE_KINDS
-from pipelines.dedupe_scan import PASSING
+from pipelines.dedupe_passing import PASSING, Pass
 
 EDGE_KINDS = ("<u8", "<u8", "<f8", "<u4")
 """Names of both contents, similarity, bands shared."""
 CHUNK_PAIRS = 16_384
 
 
-class VerifyCandidates(beam.DoFn):
+class VerifyCandidates(Pass):
     """(candidate partition, its blocks) → (PASSING, where its edges lie)."""
 
     def __init__(self, config: DedupeConfig, files: TemporaryFiles) -> None:
         self.config, self.files = config, files
 
-    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[tuple[str, bytes]]:
-        """Verify one partition; what is passing passes."""
-        key, values = element
-        if key == PASSING:
-            for value in values:
-                yield key, value
-            return
+    def work(self, key: str, values: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+        """Verify one partition."""
         comparisons = self.config.comparisons()
         kinds = CANDIDATE_KINDS * len(comparisons)
         parts = [

@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,8 +22,9 @@ from miners.near_duplicates.resolve import RULES
 from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.dedupe_files import Block, TemporaryFiles, read_block, read_table, table_bytes, unpack_blocks
+from pipelines.dedupe_passing import PASSING, Pass
 from pipelines.dedupe_resolve import VERDICT_SCHEMA
-from pipelines.dedupe_scan import PASSING, SEGMENT_BYTES, InputUnit, hex_ids, read_batches
+from pipelines.dedupe_scan import SEGMENT_BYTES, InputUnit, hex_ids, read_batches
 from pipelines.finish import file_entry
 from schemas.evidence import EVIDENCE_SCHEMA, signatures_schema
 from schemas.ledger import STAGES, Ledger
@@ -66,20 +66,15 @@ class Layout:
     keep_rejects: bool = False
 
 
-class RouteUnit(beam.DoFn):
+class RouteUnit(Pass):
     """(unit, …) → (split/shard, where its rows lie), and (PASSING, the unit's ledger and files)."""
 
     def __init__(self, layout: Layout, units: tuple[InputUnit, ...]) -> None:
         self.layout = layout
         self.units = {f"{unit.number:06d}": unit for unit in units}
 
-    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[tuple[str, bytes]]:
-        """Route one unit; what is passing passes."""
-        key, values = element
-        if key == PASSING:
-            for value in values:
-                yield key, value
-            return
+    def work(self, key: str, values: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+        """Route one unit."""
         unit = self.units[key]
         codes, clusters, verdicts = self._verdicts(unit)
         ledger = count_stages(codes)
@@ -198,19 +193,14 @@ class Segments:
         self.waiting, self.splits, self.bytes = [], [], 0
 
 
-class WriteShard(beam.DoFn):
+class WriteShard(Pass):
     """(split/shard, its blocks) → (PASSING, its files)."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
 
-    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[tuple[str, bytes]]:
-        """Write one shard and its signatures; what is passing passes."""
-        key, values = element
-        if key == PASSING:
-            for value in values:
-                yield key, value
-            return
+    def work(self, key: str, values: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+        """Write one shard and its signatures."""
         split, shard = key.split("/")
         sharding = self.layout.shardings[split]
         name = f"{split}-{shard}-of-{sharding.shards:05d}.parquet"

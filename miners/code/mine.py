@@ -171,13 +171,8 @@ def _make_pair(
 
 
 def _provenance(function: Function, place: Provenance) -> Provenance:
-    return Provenance(
-        uri=place.uri,
-        repo=place.repo,
-        revision=place.revision,
-        path=place.path,
-        license=place.license,
-        date=place.date,
+    return replace(
+        place,
         start_byte=function.start_byte,
         end_byte=function.end_byte,
         start_line=function.start_line,
