@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipelines import storage
-from pipelines.runs import BEAT_NAME, OWN_NAMES, Run
+from pipelines.runs import BEAT_NAME, TEMPORARY_FOLDER, Run
 from schemas.card import card
 from schemas.ledger import Ledger, LedgerError
 from schemas.manifest import CARD_NAME, CODE_VERSION, FILE_FOLDERS, MANIFEST_NAME, FileEntry, Manifest, parse_manifest
@@ -76,8 +76,7 @@ def finish_pair_set(job: Job, ledger: Ledger, files: Sequence[FileEntry], warnin
 
 def clean_after(output: str, temp: str | None = None) -> None:
     """Delete temporary files; only after the manifest is written, since an attempt may still read them."""
-    names = [name for name in OWN_NAMES if name in (BEAT_NAME, "_temp")]
-    storage.delete([storage.join(output, name) for name in names])
+    storage.delete([storage.join(output, name) for name in (BEAT_NAME, TEMPORARY_FOLDER)])
     if temp is not None:
         storage.delete([temp])
 

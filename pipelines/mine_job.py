@@ -90,7 +90,7 @@ def run_mine_job(command: Command, miner: Miner, units: Sequence[Unit], config: 
     _delete_unfinished_parts(args.output, done)
     waiting = [unit for unit in units if unit.unit_id not in done]
     step = MineUnit(miner, args.output, args.source, args.keep_rejects)
-    progress = Progress(miner.job, args.output, {unit.unit_id: unit.size for unit in units}, quiet=args.quiet)
+    progress = Progress(miner.job, args.output, len(units), quiet=args.quiet)
     with heartbeat(args.output), progress, run_pipeline(options) as pipeline:
         (
             pipeline

@@ -22,8 +22,8 @@ _LOOK_SECONDS = 0.5
 class Progress:
     """Shows, on a terminal, how many of a mine job's units are done, by the markers that they leave."""
 
-    def __init__(self, title: str, output: str, sizes: Mapping[str, int], *, quiet: bool) -> None:
-        self._title, self._output, self._sizes = title, output, sizes
+    def __init__(self, title: str, output: str, units: int, *, quiet: bool) -> None:
+        self._title, self._output, self._units = title, output, units
         self._shown = not quiet and sys.stderr.isatty()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
@@ -41,7 +41,7 @@ class Progress:
     def _watch(self) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("units"))
         with Bar(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-            task = bar.add_task(self._title, total=len(self._sizes))
+            task = bar.add_task(self._title, total=self._units)
             while not self._stop.wait(_LOOK_SECONDS):
                 bar.update(task, completed=self._done())
             bar.update(task, completed=self._done())
