@@ -6,9 +6,19 @@ from setuptools import find_packages, setup
 
 TREE_SITTER = [
     "tree-sitter>=0.26,<0.27",
+    "tree-sitter-c-sharp==0.23.5",
+    "tree-sitter-c==0.24.2",
+    "tree-sitter-cpp==0.23.4",
     "tree-sitter-go==0.25.0",
     "tree-sitter-javascript==0.25.0",
+    "tree-sitter-julia==0.23.1",
+    "tree-sitter-kotlin==1.1.0",
+    "tree-sitter-lua==0.5.0",
     "tree-sitter-python==0.25.0",
+    "tree-sitter-ruby==0.23.1",
+    "tree-sitter-rust==0.24.2",
+    "tree-sitter-scala==0.26.3",
+    "tree-sitter-swift==0.7.4",
     "tree-sitter-typescript==0.23.2",
 ]
 
