@@ -27,6 +27,7 @@ MINING = [
     "brotli>=1.1",
     "datasketch>=2,<3",
     "jinja2>=3.1",
+    "lz4>=4.4,<5",
     "numpy>=2.1",
     "publicsuffixlist",
     "py3langid>=0.4,<0.5",
@@ -36,7 +37,10 @@ MINING = [
     "rich>=13",
     "scipy>=1.13",
     "sentencex>=1.0,<2",
+    "urllib3>=2.2,<3",
+    "w3lib>=2.5,<3",
     "xxhash>=3.5",
+    "zstandard>=0.23",
     *TREE_SITTER,
 ]
 

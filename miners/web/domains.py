@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from contextlib import suppress
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 from publicsuffixlist import PublicSuffixList
+
+from miners.web.urls import host_of
 
 
 @lru_cache(maxsize=1)
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()
-
-
-def clean_url(target: str) -> str:
-    """A WARC target URI as a URL: wget wraps it in angle brackets."""
-    return target.strip().removeprefix("<").removesuffix(">").strip()
 
 
 @lru_cache(maxsize=4096)
@@ -27,17 +22,16 @@ def registrable_domain(url: str) -> str | None:
     The host itself where it has no registrable part: an IP address, `localhost`, a public suffix. None for a URL
     without a host.
     """
-    try:
-        host = (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:
-        return None
-    if not host:
-        return None
+    host = host_of(url)
+    if not host or is_address(host):
+        return host or None
+    return _suffixes().privatesuffix(host) or host
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address and no name."""
     try:
         ipaddress.ip_address(host)
-        return host
     except ValueError:
-        pass
-    with suppress(UnicodeError):
-        host = host if host.isascii() else host.encode("idna").decode("ascii")
-    return _suffixes().privatesuffix(host) or host
+        return False
+    return True

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from miners.web.domains import clean_url, registrable_domain
+from miners.web.domains import registrable_domain
 from miners.web.extraction import BrokenHtml, paragraphs, text_paragraphs
 from miners.web.http_message import BadBody, BadMessage, BodyTooLarge, decode_body, parse_response
 from miners.web.languages import check_languages, may_be, passage_language
 from miners.web.page_type import is_html
 from miners.web.passages import Passage, PassageConfig, adjacent, passages
 from miners.web.record_reader import Damage, WarcRecord
+from miners.web.urls import clean_url
 from schemas.ledger import Ledger
 from schemas.pair import NEIGHBOR_TEXT, Pair, Provenance, make_pair, make_signals
 from schemas.rejects import Reject

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miners.web.domains import clean_url, registrable_domain
+from miners.web.domains import registrable_domain
+from miners.web.urls import clean_url
 
 
 @pytest.mark.parametrize(
@@ -26,10 +27,6 @@ from miners.web.domains import clean_url, registrable_domain
 )
 def test_the_registrable_domain(url, domain):
     assert registrable_domain(url) == domain
-
-
-def test_angle_brackets_are_taken_off():
-    assert clean_url(" <http://example.com/> ") == "http://example.com/"
 
 
 @given(st.text(max_size=60))
