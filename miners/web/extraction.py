@@ -7,9 +7,12 @@ boilerplate, so a second pass over the lines keeps those that read as prose.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from resiliparse.extract.html2text import extract_plain_text
+from resiliparse.parse.html import HTMLTree
 
+from miners.web.blocks import Block, read_blocks
 from miners.web.charset import decode_page
 from miners.web.text_length import token_count
 
@@ -33,30 +36,48 @@ class BrokenHtml(ValueError):
     """The parser or the extractor gave up on a page, or would."""
 
 
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """The main content of a page."""
+
+    title: str
+    """Of the page's head; empty where it has none."""
+    blocks: tuple[Block, ...]
+    """Headings and prose in page order."""
+
+    def paragraphs(self) -> list[str]:
+        """The texts that are no headings, in page order."""
+        return [block.text for block in self.blocks if not block.heading_level]
+
+
 def paragraphs(html: bytes, content_type: str | None = None) -> list[str]:
     """The main content's paragraphs in page order; empty where the page has none.
 
     `content_type` is the HTTP header, whose charset goes before the page's own. Raises BrokenHtml.
     """
-    return [line for line in content_lines(html, content_type) if is_prose(line)]
+    return page_text(html, content_type).paragraphs()
 
 
-def content_lines(html: bytes, content_type: str | None = None) -> list[str]:
-    """Every line of the main content, headings and list entries included. Raises BrokenHtml."""
+def page_text(html: bytes, content_type: str | None = None) -> PageText:
+    """The main content of a page, headings included. Raises BrokenHtml."""
     _check_depth(html)
     try:
-        text = extract_plain_text(
-            decode_page(html, content_type),
-            preserve_formatting=True,
+        tree = HTMLTree.parse(decode_page(html, content_type))
+        markup = extract_plain_text(
+            tree,
+            preserve_formatting="minimal_html",
             main_content=True,
+            links=True,
             list_bullets=False,
             alt_texts=False,
             comments=False,
             post_meta=False,
         )
+        title = tree.title
     except (ValueError, RuntimeError) as error:
         raise BrokenHtml(str(error)) from None
-    return text_lines(text)
+    blocks = (block for block in read_blocks(markup) if block.heading_level or is_prose(block.text))
+    return PageText(" ".join((title or "").split()), tuple(blocks))
 
 
 def _check_depth(html: bytes) -> None:

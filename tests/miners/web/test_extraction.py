@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miners.web import paragraphs
-from miners.web.extraction import BrokenHtml, content_lines, is_prose, text_paragraphs
+from miners.web.extraction import BrokenHtml, is_prose, page_text, text_paragraphs
 
 PAGE = """<!doctype html><html><head><title>Bread</title></head><body>
 <nav><ul><li><a href=/>Home</a></li><li><a href=/shop>Shop</a></li><li><a href=/about>About us</a></li></ul></nav>
@@ -27,6 +27,20 @@ def test_lines_are_paragraphs_and_menus_are_left_out():
         "By six the first loaves cool on the racks.",
         "The shop opens at seven.",
     ]
+
+
+def test_headings_stand_among_the_blocks_and_not_among_the_paragraphs():
+    page = b"""<title>Mills &amp; bread</title><main><h1>Mills</h1><p>The mill stands by the old river.</p>
+    <h2>The <i>wheel</i></h2><p>It turns by night &lt;b> and by day, <a href="/x">as ever</a>.</p></main>"""
+    text = page_text(page)
+    assert text.title == "Mills & bread"
+    assert [(block.text, block.heading_level, block.link_chars) for block in text.blocks] == [
+        ("Mills", 1, 0),
+        ("The mill stands by the old river.", 0, 0),
+        ("The wheel", 2, 0),
+        ("It turns by night <b> and by day, as ever.", 0, 7),
+    ]
+    assert text.paragraphs() == paragraphs(page)
 
 
 def test_the_charset_of_the_header_is_used():
@@ -76,9 +90,10 @@ def test_unclosed_paragraphs_are_no_nesting():
 @settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="<>/=\"'!-pdivbrtable&;#x0 \n.é語\ud7ff", max_size=300))
 def test_any_markup_gives_clean_lines(markup):
-    for line in content_lines(markup.encode()):
-        assert line == " ".join(line.split())
-        line.encode()
+    for block in page_text(markup.encode()).blocks:
+        assert block.text == " ".join(block.text.split()) != ""
+        assert 0 <= block.link_chars <= len(block.text)
+        block.text.encode()
 
 
 def test_the_benchmark_pages_keep_their_articles(shared_data):
