@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar
 
 from miners.code.filters import CodeFilters
-from miners.code.language import LANGUAGES, grammar_for_path
+from miners.code.language import LANGUAGES, language_for_path
 from miners.code.mine import ANCHORS, CodeConfig, broken_repository, mine_repository
 from miners.code.repository import Repository, UnreadableError
 from miners.code.repository_archive import ArchiveRepository, is_archive
@@ -44,7 +44,7 @@ class CodeMiner:
         try:
             repository = open_repository(unit.uri)
         except (UnreadableError, OSError) as error:
-            yield from broken_repository(unit.uri, str(error), self.config, ledger)
+            yield from broken_repository(unit.uri, "damaged_repository", str(error), self.config, ledger)
             return
         try:
             yield from mine_repository(repository, unit.uri, self.config, ledger)
@@ -96,13 +96,13 @@ def _local_unit(path: str) -> Unit | None:
     if os.path.isfile(path) and is_archive(path):
         status = os.stat(path)
         return Unit(unit_id(path, status.st_size, status.st_mtime_ns), path, status.st_size)
-    if not os.path.isdir(path) and not (os.path.isfile(path) and grammar_for_path(path)):
+    if not os.path.isdir(path) and not (os.path.isfile(path) and language_for_path(path)):
         return None
     try:
         repository = open_repository(path)
     except UnreadableError:
         return Unit(unit_id(path), path, 0)
-    size = sum(entry.size for entry in repository.entries if not entry.refusal and grammar_for_path(entry.path))
+    size = sum(entry.size for entry in repository.entries if not entry.refusal and language_for_path(entry.path))
     state = repository.fingerprint() if isinstance(repository, FolderRepository) else [repository.about.revision or ""]
     return Unit(unit_id(path, *state), path, size)
 

@@ -64,12 +64,15 @@ class Language:
     generated_files: tuple[re.Pattern[str], ...]
 
 
-def grammar_for_path(path: str) -> Grammar | None:
-    """The grammar of a file by its extension (case matters nowhere); None for a file of no known language."""
+def language_for_path(path: str) -> tuple[Language, str] | None:
+    """The language of a file by its extension (case matters nowhere), and its grammar's name; no grammar is loaded.
+
+    None for a file of no known language.
+    """
     name = path.rsplit("/", 1)[-1]
     dot = name.rfind(".")
     entry = _extensions().get(name[dot:].lower()) if dot > 0 else None
-    return grammar(*entry) if entry else None
+    return (load(entry[0]), entry[1]) if entry else None
 
 
 def grammar_for(language: str, path: str = "") -> Grammar:

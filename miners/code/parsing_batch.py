@@ -1,0 +1,63 @@
+"""Parsing as something that may fail: files in, functions or the reason why there are none out.
+
+`ParsingHere` parses in this process. `parsing_process.ParsingProcess` does the same in a child that may die of a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from miners.code.extract import PARSE_SECONDS, Function, ParseTimeoutError, functions
+
+
+class Source(NamedTuple):
+    """One file to parse."""
+
+    data: bytes
+    grammar: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParseFailure:
+    """A file that gave nothing: `reason` is one of `schemas.ledger`'s failures of mine-code/file."""
+
+    reason: str
+    why: str
+
+
+Parsed = list[Function] | ParseFailure
+
+
+class Parsing(Protocol):
+    """What parses a batch of files."""
+
+    def parse(self, sources: Sequence[Source]) -> Iterator[Parsed]:
+        """One result for each source, in their order."""
+        ...
+
+
+class ParsingHere:
+    """Parses in this process: for notebooks and trusted source. What kills the parser kills the process."""
+
+    def __init__(self, seconds: float = PARSE_SECONDS) -> None:
+        self._seconds = seconds
+
+    def parse(self, sources: Sequence[Source]) -> Iterator[Parsed]:
+        """One result for each source, in their order."""
+        for source in sources:
+            yield parse_source(source, self._seconds)
+
+
+def parse_source(source: Source, seconds: float) -> Parsed:
+    """The functions of one file; whatever is raised for it is its failure."""
+    try:
+        return functions(source.data, source.grammar, source.path, seconds=seconds)
+    except UnicodeDecodeError as error:
+        return ParseFailure("not_utf8", str(error))
+    except ParseTimeoutError as error:
+        return ParseFailure("parse_timeout", str(error))
+    except Exception as error:
+        return ParseFailure("parser_crash", f"{type(error).__name__}: {error}")

@@ -1,0 +1,182 @@
+"""A parser that may die: batches go to one long-lived child process, which is started anew when a file ends it.
+
+A file that kills the child (a crash of the parser, its memory limit) is tried once more in a fresh one, so that a child
+that someone else killed costs nothing; a file that outlives its deadline is not. Files behind it in its batch
+go to the next child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import miners
+from miners.code.extract import PARSE_SECONDS, Function
+from miners.code.parsing_batch import Parsed, ParseFailure, Source
+from miners.code.parsing_child import LENGTH, packed
+
+MEMORY_BYTES = 2 << 30
+"""Address space of the child. Parsing takes 59 bytes a byte of source at worst: 60 MB for the largest file."""
+KILL_AFTER = 2.0
+"""Times the parser's own limit: a query has no deadline of its own, so the child is killed from outside."""
+START_SECONDS = 120.0
+_READ = 1 << 20
+_STDERR_TAIL = 500
+
+
+class ParsingProcess:
+    """Parses in a child process. Not to be shared by threads; `close` ends the child.
+
+    `seconds` is the parser's limit for a file, `memory` the child's address space in bytes. Raises RuntimeError from
+    `parse` where the child cannot be started at all.
+    """
+
+    def __init__(self, seconds: float = PARSE_SECONDS, memory: int = MEMORY_BYTES) -> None:
+        self._seconds = seconds
+        self._memory = memory
+        self._child: _Child | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None where none runs."""
+        return self._child.pid if self._child else None
+
+    def parse(self, sources: Sequence[Source]) -> Iterator[Parsed]:
+        """One result for each source, in their order."""
+        done = 0
+        tried = -1
+        while done < len(sources):
+            try:
+                child = self._ready()
+                child.send(packed([tuple(source) for source in sources[done:]]))
+                while done < len(sources):
+                    yield _parsed(child.receive(self._seconds * KILL_AFTER))
+                    done += 1
+            except _ChildTimeoutError:
+                self.close()
+                yield ParseFailure("parse_timeout", f"no answer within {self._seconds * KILL_AFTER:g} s; killed")
+                done += 1
+            except _ChildDiedError as death:
+                self.close()
+                if tried == done:
+                    yield ParseFailure("parser_crash", str(death))
+                    done += 1
+                else:
+                    tried = done
+            except BaseException:
+                self.close()  # the rest of the batch is still under way
+                raise
+
+    def close(self) -> None:
+        """End the child; the next `parse` starts another."""
+        if self._child is not None:
+            child, self._child = self._child, None
+            child.end()
+
+    def _ready(self) -> _Child:
+        if self._child is None:
+            self._child = _Child(self._seconds, self._memory)
+            try:
+                self._child.receive(START_SECONDS)
+            except (_ChildDiedError, _ChildTimeoutError) as error:
+                self.close()
+                raise RuntimeError(f"the parsing process does not start: {error}") from None
+        return self._child
+
+
+class _ChildDiedError(Exception):
+    """The child ended before it answered."""
+
+
+class _ChildTimeoutError(Exception):
+    """The child did not answer in time."""
+
+
+class _Child:
+    """The process, its two pipes without blocking, and what it wrote to stderr."""
+
+    def __init__(self, seconds: float, memory: int) -> None:
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed by `end`
+        path = os.pathsep.join([str(Path(miners.__file__).parents[1]), *filter(None, sys.path)])
+        self._process = subprocess.Popen(
+            # -P: no module of the folder that the user stands in may pass for one of ours.
+            [sys.executable, "-P", "-m", "miners.code.parsing_child", str(seconds), str(memory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            env=os.environ | {"PYTHONPATH": path},
+            bufsize=0,
+        )
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("the parsing process has no pipes")
+        self._in, self._out = self._process.stdin, self._process.stdout
+        os.set_blocking(self._in.fileno(), False)
+        os.set_blocking(self._out.fileno(), False)
+        self._received = bytearray()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, message: bytes) -> None:
+        """Give a whole message over; a child reads one to its end before it answers."""
+        deadline = time.monotonic() + START_SECONDS
+        view = memoryview(message)
+        while view:
+            if not select.select([], [self._in], [], max(0.0, deadline - time.monotonic()))[1]:
+                raise _ChildTimeoutError("takes nothing in")
+            try:
+                view = view[self._in.write(view) or 0 :]
+            except (BrokenPipeError, ConnectionResetError):
+                raise _ChildDiedError(self._cause()) from None
+
+    def receive(self, seconds: float) -> Any:
+        """The next answer, waited for at most so long."""
+        deadline = time.monotonic() + seconds
+        buffer = self._received
+        while len(buffer) < LENGTH.size or len(buffer) < (need := LENGTH.size + LENGTH.unpack_from(buffer)[0]):
+            if not select.select([self._out], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise _ChildTimeoutError(f"no answer within {seconds:g} s")
+            block = self._out.read(_READ)
+            if not block:
+                raise _ChildDiedError(self._cause())
+            buffer += block
+        with memoryview(buffer) as view:
+            value = marshal.loads(view[LENGTH.size : need])
+        del buffer[:need]
+        return value
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for file in (self._in, self._out, self._stderr):
+            with contextlib.suppress(OSError):
+                file.close()
+
+    def _cause(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        status = self._process.returncode
+        ending = f"exit status {status}"
+        if status is not None and status < 0:
+            ending = f"signal {signal.Signals(-status).name}"
+        self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, self._stderr.tell() - _STDERR_TAIL))
+        told = " ".join(self._stderr.read().decode("utf-8", "replace").split())
+        return f"the parsing process ended by {ending}" + (f": {told}" if told else "")
+
+
+def _parsed(answer: Any) -> Parsed:
+    if isinstance(answer, tuple):
+        return ParseFailure(*answer)
+    return [Function(*values) for values in answer]
