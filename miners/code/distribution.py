@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from email.parser import HeaderParser
 from functools import lru_cache
 
-from miners.code.licenses import spdx_of_classifiers, spdx_of_expression
+from miners.code.license_expressions import all_of
+from miners.code.license_metadata import license_of_headers
+from miners.code.license_texts import license_of_text
+from miners.code.licenses import is_license_file
 from miners.code.repository import About
 
 
 def described(metadata: bytes) -> About | None:
     """A METADATA or PKG-INFO file's content; None where it names no distribution."""
-    headers = HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
+    text = metadata.decode("utf-8", "replace")
+    headers = HeaderParser().parsestr(text, headersonly=True)
     name = (headers.get("Name") or "").strip()
     if not name:
         return None
-    license_id = (
-        spdx_of_expression(headers.get("License-Expression") or "")
-        or spdx_of_expression(headers.get("License") or "")
-        or spdx_of_classifiers(headers.get_all("Classifier") or [])
-    )
-    return About(name, (headers.get("Version") or "").strip() or None, license_id)
+    return About(name, (headers.get("Version") or "").strip() or None, license_of_headers(text))
 
 
 def installed_distribution(path: str) -> About | None:
@@ -41,11 +41,22 @@ def _installed(folder: str) -> dict[str, About]:
         about = described(metadata) if metadata else None
         if about is None:
             continue
+        if about.license is None:
+            about = replace(about, license=_license_of_files(os.path.join(folder, name)))
         for line in _read(os.path.join(folder, name, "RECORD")).decode("utf-8", "replace").splitlines():
             top = line.split(",", 1)[0].split("/", 1)[0]
             if top and top != ".." and not top.endswith(".dist-info"):
                 found.setdefault(top, about)
     return found
+
+
+def _license_of_files(folder: str) -> str | None:
+    """The licence whose text lies in a `*.dist-info` folder."""
+    found = []
+    for place, _, names in sorted(os.walk(folder)):
+        for name in sorted(filter(is_license_file, names)):
+            found += license_of_text(_read(os.path.join(place, name)).decode("utf-8", "replace"))
+    return all_of(found) if found else None
 
 
 def _read(path: str) -> bytes:

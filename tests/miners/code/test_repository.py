@@ -9,7 +9,6 @@ import zipfile
 
 import pytest
 
-from miners.code.licenses import spdx_of_header, spdx_of_text
 from miners.code.mine import CodeConfig, mine_repository
 from miners.code.repository import MAX_FILE_BYTES, UnreadableError, safe_path
 from miners.code.repository_archive import ArchiveRepository
@@ -220,9 +219,3 @@ def test_anchor_and_languages(tmp_path):
     assert files.dropped == {"other_language": 1}
     with pytest.raises(ValueError, match="the anchors are"):
         CodeConfig(anchor="title")
-
-
-def test_licences():
-    assert spdx_of_header(b"# SPDX-License-Identifier: Apache-2.0 OR MIT\n") == "Apache-2.0 OR MIT"
-    assert spdx_of_header(b"/* SPDX-License-Identifier: MIT */") == "MIT"
-    assert spdx_of_text("All rights reserved. Ask us.") is None
