@@ -23,14 +23,16 @@ import apache_beam as beam
 import pyarrow.parquet as pq
 
 from pipelines import storage
+from pipelines.contamination_table import note_contamination
 from pipelines.dedupe_config import DedupeConfig
+from pipelines.dedupe_contamination import Decontamination
 from pipelines.dedupe_files import TemporaryFiles
 from pipelines.dedupe_match import MatchPartition
 from pipelines.dedupe_resolve import ResolveRows
 from pipelines.dedupe_scan import InputUnit, Piece, ScanUnit
 from pipelines.dedupe_verify import VerifyCandidates
 from pipelines.dedupe_write import JOB, Layout, RouteUnit, Sharding, WriteShard
-from pipelines.evaluation_texts import evaluation_hashes
+from pipelines.evaluation_texts import SUFFIXES, find_evaluation_files
 from pipelines.failures import report_errors
 from pipelines.finish import Job, clean_after, finish_pair_set
 from pipelines.options import Command, JobParser, UsageError, job_parser, parse, pipeline_options, read_recipe
@@ -52,6 +54,7 @@ KEY_BYTES = 20
 ROWS_PER_CORE_SECOND = 2500
 """For `--dry-run` alone; measured on pairs of docstring and function."""
 LEAST_GROUPS = 200
+DECONTAMINATE_HELP = f"evaluation texts to keep out: files ({', '.join(SUFFIXES)}) and folders"
 LARGEST_GROUP = 0.1
 
 
@@ -163,7 +166,12 @@ def shardings_for(config: DedupeConfig, size: int, shards: int | None) -> dict[s
 
 
 def build_graph(
-    pipeline: beam.Pipeline, units: Sequence[InputUnit], layout: Layout, job: Job, partitions: int, evaluation: tuple
+    pipeline: beam.Pipeline,
+    units: Sequence[InputUnit],
+    layout: Layout,
+    job: Job,
+    partitions: int,
+    wanted: Decontamination | None,
 ) -> None:
     """Wire the passes."""
     config, files = layout.config, layout.files
@@ -176,13 +184,13 @@ def build_graph(
         pipeline
         | "units" >> beam.Create([END, *units])
         | "spread" >> beam.Reshuffle()
-        | step("scan", ScanUnit(config, files, partitions, evaluation))
+        | step("scan", ScanUnit(config, files, partitions, wanted))
         | "by partition" >> beam.GroupByKey()
         | step("match", MatchPartition(config, files, partitions))
         | "by candidates" >> beam.GroupByKey()
         | step("verify", VerifyCandidates(config, files))
         | "all edges" >> beam.GroupByKey()
-        | step("resolve", ResolveRows(config, files, evaluation))
+        | step("resolve", ResolveRows(config, files, wanted))
         | "by unit" >> beam.GroupByKey()
         | step("route", RouteUnit(layout, tuple(units)))
         | "by shard" >> beam.GroupByKey()
@@ -257,6 +265,7 @@ def note_summary(ledger: Ledger, summary: dict[str, Any], files: Sequence[FileEn
             ledger.note(f"{name}_{comparison}", n)
     ledger.note("largest_cluster", summary.get("largest_cluster", 1 if summary["rows"] else 0))
     ledger.note("groups", summary["groups"]["count"])
+    note_contamination(ledger, summary.get("contamination", {}))
     for split in ("train", "validation", "test"):
         ledger.note(f"rows_{split}", sum(f.rows for f in files if f.split == split))
 
@@ -277,7 +286,14 @@ def make_parser() -> JobParser:
     add("--validation-share", type=float, metavar="SHARE", help="share of groups for validation (default: 0.05)")
     add("--test-share", type=float, metavar="SHARE", help="share of groups for test (default: 0.05)")
     add("--split-key", metavar="KEY", help="key of the hash that splits groups (default: pairmill)")
-    add("--decontaminate", action="extend", nargs="+", default=[], metavar="FILE", help="evaluation texts to keep out")
+    add(
+        "--decontaminate",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="evaluation texts to keep out: files or folders",
+    )
     add("--partitions", type=int, metavar="N", help="partitions of the comparison (default: by input rows)")
     return parser
 
@@ -291,6 +307,17 @@ def read_config(command: Command) -> DedupeConfig:
     return replace(config, **{name: value for name, value in given.items() if value is not None})
 
 
+def find_wanted(patterns: Sequence[str], config: DedupeConfig) -> Decontamination | None:
+    """The evaluation texts to look for, read once here so that what is wrong is told before the job. UsageError."""
+    if not patterns:
+        return None
+    files = find_evaluation_files(patterns)
+    wanted = Decontamination(files, config.contamination(), *config.rules(), config.evaluation_repositories)
+    if not len(wanted.texts().benchmarks):
+        raise UsageError(f"{', '.join(patterns)}: no text to keep out was found; name files with texts")
+    return wanted
+
+
 def run(argv: Sequence[str] | None = None) -> int:
     """Parse, plan and run the job; returns the exit status. Raises UsageError and JobFailedError."""
     command = parse(make_parser(), argv)
@@ -302,8 +329,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     found = find_input(args.input)
     if os.path.realpath(args.output) in {os.path.realpath(folder) for folder in found.folders}:
         raise UsageError(f"{args.output} is one of the inputs; name another folder for the result")
-    evaluation = tuple(info.path for info in storage.expand(args.decontaminate)) if args.decontaminate else ()
-    evaluation_hashes(evaluation)
+    wanted = find_wanted(args.decontaminate, config)
     units = found.units()
     if args.dry_run:
         hours = found.rows / ROWS_PER_CORE_SECOND / 3600
@@ -315,7 +341,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         "source": args.source,
         "keep_rejects": args.keep_rejects,
         "inputs": list(found.data_ids),
-        "decontaminate": [path.replace("\\", "/").rsplit("/", 1)[-1] for path in evaluation],
+        "decontaminate": wanted.texts().items() if wanted else {},
         "shards": {split: sharding.shards for split, sharding in shardings.items()},
     }
     options = pipeline_options(command, found.bytes)
@@ -327,7 +353,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     )
     partitions = args.partitions or partitions_for(found.rows, config)
     with heartbeat(args.output), run_pipeline(options) as pipeline:
-        build_graph(pipeline, units, layout, job, partitions, evaluation)
+        build_graph(pipeline, units, layout, job, partitions, wanted)
     clean_after(args.output, temporary)
     print_ledger(args.output, quiet=args.quiet)
     return 0

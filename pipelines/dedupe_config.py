@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from miners.contamination import ContaminationRules
 from miners.near_duplicates import CODE, TEXT, Banding, ShingleRule, SignatureConfig, banding_for
 from miners.near_duplicates.resolve import ANCHOR, JOINT, POSITIVE, SIDES, Caps
 from schemas.split import check_shares, split_of
@@ -39,6 +40,9 @@ class DedupeConfig:
     tokens_per_shingle: int = 5
     permutations: int = 128
     signature_seed: int = 1
+    contamination_threshold: float = ContaminationRules().threshold
+    commonplace_groups: int = ContaminationRules().commonplace_groups
+    evaluation_repositories: bool = True
 
     def __post_init__(self) -> None:
         check_shares(self.validation_share, self.test_share)
@@ -50,6 +54,7 @@ class DedupeConfig:
                 raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}: it counts the row that stays")
         self.signatures()
         self.rules()
+        self.contamination()
 
     def rules(self) -> tuple[ShingleRule, ShingleRule]:
         """How text and how code is shingled."""
@@ -62,6 +67,10 @@ class DedupeConfig:
     def caps(self) -> Caps:
         """How many rows may repeat a side."""
         return Caps(self.max_per_anchor, self.max_per_positive)
+
+    def contamination(self) -> ContaminationRules:
+        """When a pair counts as contaminated."""
+        return ContaminationRules(self.contamination_threshold, self.commonplace_groups)
 
     def has_splits(self) -> bool:
         """Whether anything but train is wanted, so that leaks are possible."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from miners.near_duplicates import bucket_pairs
 from miners.near_duplicates.resolve import Caps
-from miners.near_duplicates.shingles import fmix64
+from miners.near_duplicates.shingle_rule import fmix64
 from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.dedupe_files import Block, TemporaryFiles, read_arrays, read_block, unpack_blocks, write_arrays

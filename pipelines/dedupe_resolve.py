@@ -18,12 +18,12 @@ import xxhash
 
 from miners.near_duplicates.resolve import (
     ANCHOR,
-    CONTAMINATED,
     EMPTY,
     JOINT,
     POSITIVE,
     RULES,
     SIDES,
+    Contamination,
     Edges,
     Rows,
     Verdicts,
@@ -31,11 +31,11 @@ from miners.near_duplicates.resolve import (
 )
 from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
+from pipelines.dedupe_contamination import FOUND_KINDS, Decision, Decontamination, count_rows, decide
 from pipelines.dedupe_files import TemporaryFiles, read_arrays, read_table, write_table
 from pipelines.dedupe_match import FACT_KINDS
 from pipelines.dedupe_passing import PASSING
 from pipelines.dedupe_verify import EDGE_KINDS
-from pipelines.evaluation_texts import evaluation_hashes
 from schemas.evidence import EVIDENCE_SCHEMA
 
 VERDICT_SCHEMA = pa.schema(
@@ -46,8 +46,8 @@ VERDICT_SCHEMA = pa.schema(
 class ResolveRows(beam.DoFn):
     """(PASSING, everything) → (unit, "") for each unit, and (PASSING, counts of the whole)."""
 
-    def __init__(self, config: DedupeConfig, files: TemporaryFiles, evaluation: tuple[str, ...] = ()) -> None:
-        self.config, self.files, self.evaluation = config, files, evaluation
+    def __init__(self, config: DedupeConfig, files: TemporaryFiles, wanted: Decontamination | None = None) -> None:
+        self.config, self.files, self.wanted = config, files, wanted
 
     def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[tuple[str, bytes]]:
         """Decide on the whole input."""
@@ -56,16 +56,23 @@ class ResolveRows(beam.DoFn):
         summary = _sums(told)
         summary["rows"] = sum(units.values())
         near, leaks = self._edges([item["edges"] for item in told if "edges" in item])
-        known, places, groups = self._touched([item["facts"] for item in told if "facts" in item], units, near, leaks)
+        decision = self._contamination(sorted(units)) if self.wanted else None
+        facts = [item["facts"] for item in told if "facts" in item]
+        known, places, groups = self._touched(facts, units, near, leaks, decision)
         summary["groups"] = groups
         if known is not None:
-            verdicts = resolve(as_rows(known), near, leaks, self.config.caps())
+            found, benchmarks = decision.at(places) if decision else (Contamination.none(), np.zeros(0, np.int64))
+            verdicts = resolve(as_rows(known), near, leaks, self.config.caps(), found)
             summary["largest_cluster"] = verdicts.largest_cluster
             summary["removed"] = {
                 f"{stage}/{reason}": int(np.isin(verdicts.codes, _codes(stage, reason)).sum())
                 for stage, reason in dict.fromkeys(rule[:2] for rule in RULES[1:])
             }
-            table = self._table(known, verdicts, places[:, 1])
+            names = self._benchmarks(verdicts, found, benchmarks)
+            table = self._table(known, verdicts, places[:, 1], names)
+            if decision:
+                dropped = verdicts.codes[found.rows] == found.codes
+                summary["contamination"] = count_rows(decision, dropped, self.wanted.texts().names)
             for unit in np.unique(places[:, 0]).tolist():
                 write_table(self.files.path("verdicts", unit), table.filter(pa.array(places[:, 0] == unit)))
         for unit in units:
@@ -86,7 +93,12 @@ class ResolveRows(beam.DoFn):
         return near, leaks
 
     def _touched(
-        self, partitions: list[int], units: dict[int, int], near: dict[int, Edges], leaks: dict[int, Edges]
+        self,
+        partitions: list[int],
+        units: dict[int, int],
+        near: dict[int, Edges],
+        leaks: dict[int, Edges],
+        decision: Decision | None,
     ) -> tuple[pa.Table | None, np.ndarray, dict[str, Any]]:
         """The rows that share anything, their (unit, row), and how the input is spread over groups."""
         facts = [read_arrays(storage.read_bytes(self.files.path("facts", p)), FACT_KINDS) for p in partitions]
@@ -102,7 +114,9 @@ class ResolveRows(beam.DoFn):
             table = read_table(storage.read_bytes(self.files.path("rows", unit)))
             groups.add(table["group"])
             rows = as_rows(table)
-            chosen = rows.empty | (rows.contaminated > 0) | np.isin(rows.pair_ids[:, 1], pairs)
+            chosen = rows.empty | np.isin(rows.pair_ids[:, 1], pairs)
+            if decision:
+                chosen[decision.rows[decision.units == unit]] = True
             for side in (ANCHOR, POSITIVE):
                 own = (rows.anchor_hashes if side == ANCHOR else rows.positive_hashes).view(np.uint64)
                 chosen |= np.isin(own, hashes)
@@ -118,7 +132,11 @@ class ResolveRows(beam.DoFn):
             return None, np.zeros((0, 2), int), spread
         return pa.concat_tables(tables).combine_chunks(), np.concatenate(places), spread
 
-    def _table(self, known: pa.Table, verdicts: Verdicts, numbers: np.ndarray) -> pa.Table:
+    def _contamination(self, units: list[int]) -> Decision:
+        paths = [(unit, self.files.path("contamination", unit)) for unit in units]
+        return decide([(unit, read_arrays(storage.read_bytes(path), FOUND_KINDS)) for unit, path in paths], self.wanted)
+
+    def _table(self, known: pa.Table, verdicts: Verdicts, numbers: np.ndarray, benchmarks: pa.Array) -> pa.Table:
         """Verdicts and evidence of all touched rows."""
         row_ids, pair_ids = _hex(known, "row"), _hex(known, "pair")
         removed = verdicts.codes > 0
@@ -136,27 +154,21 @@ class ResolveRows(beam.DoFn):
             "stage": rules[0],
             "reason": rules[1],
             "rule": rules[2],
-            "side": pa.array(np.array(SIDES, object)[self._side_numbers(verdicts)], pa.string(), mask=~compared),
+            "side": pa.array(np.array(SIDES, object)[verdicts.sides], pa.string(), mask=~compared),
             "similarity": pa.array(verdicts.similarity, mask=np.isnan(verdicts.similarity)),
             "bands_shared": pa.array(verdicts.bands, mask=verdicts.bands == 0),
             "removed_group": known["group"],
             "kept_group": known["group"].take(keepers),
-            "benchmark": self._benchmarks(known, verdicts),
+            "benchmark": benchmarks,
         }
         return pa.table(columns).cast(VERDICT_SCHEMA)
 
-    def _side_numbers(self, verdicts: Verdicts) -> np.ndarray:
-        # Contaminated rows carry 1 + side, as they were scanned.
-        return np.where(verdicts.codes == CONTAMINATED, verdicts.sides - 1, verdicts.sides)
-
-    def _benchmarks(self, known: pa.Table, verdicts: Verdicts) -> pa.Array:
-        names: list[str | None] = [None] * known.num_rows
-        dirty = np.flatnonzero(verdicts.codes == CONTAMINATED).tolist()
-        if dirty:
-            benchmarks = evaluation_hashes(self.evaluation)
-            sides = {1 + ANCHOR: known["anchor_hash"].to_pylist(), 1 + POSITIVE: known["positive_hash"].to_pylist()}
-            for row in dirty:
-                names[row] = benchmarks[sides[int(verdicts.sides[row])][row]]
+    def _benchmarks(self, verdicts: Verdicts, found: Contamination, benchmarks: np.ndarray) -> pa.Array:
+        """The benchmark of each row that contamination dropped."""
+        names: list[str | None] = [None] * len(verdicts.codes)
+        for row, code, benchmark in zip(found.rows.tolist(), found.codes.tolist(), benchmarks.tolist(), strict=True):
+            if verdicts.codes[row] == code:
+                names[row] = self.wanted.texts().names[benchmark]
         return pa.array(names, pa.string())
 
 
@@ -190,7 +202,6 @@ def as_rows(known: pa.Table) -> Rows:
         lengths=column["length"],
         splits=column["split"],
         empty=column["empty"].astype(bool),
-        contaminated=column["contaminated"],
     )
 
 

@@ -18,15 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from miners.near_duplicates import ShingleSets, band_hashes, set_signatures
-from miners.near_duplicates.resolve import ANCHOR, JOINT, POSITIVE, TAG_BITS
-from miners.near_duplicates.shingles import side_sets
+from miners.near_duplicates import ShingleRuns, ShingleSets, band_hashes, distinct, run_signatures
+from miners.near_duplicates.resolve import ANCHOR, JOINT, POSITIVE, SIDES, TAG_BITS
+from miners.near_duplicates.shingles import side_runs
 from miners.near_duplicates.survivor_order import docstring_quality, merit
 from pipelines import storage
 from pipelines.dedupe_config import Comparison, DedupeConfig
+from pipelines.dedupe_contamination import FOUND_KINDS, Decontamination, UnitFinds
 from pipelines.dedupe_files import Block, TemporaryFiles, table_bytes, write_arrays
 from pipelines.dedupe_passing import PASSING
-from pipelines.evaluation_texts import evaluation_hashes
 from schemas.pair import DOCSTRING_CODE, SPLITS
 from schemas.side_hash import anchor_is_code, positive_is_code
 
@@ -96,9 +96,9 @@ class ScanUnit(beam.DoFn):
     """InputUnit → (partition, where its match keys lie), and (PASSING, the unit's rows)."""
 
     def __init__(
-        self, config: DedupeConfig, files: TemporaryFiles, partitions: int, evaluation: tuple[str, ...] = ()
+        self, config: DedupeConfig, files: TemporaryFiles, partitions: int, wanted: Decontamination | None = None
     ) -> None:
-        self.config, self.files, self.partitions, self.evaluation = config, files, partitions, evaluation
+        self.config, self.files, self.partitions, self.wanted = config, files, partitions, wanted
 
     def process(self, unit: InputUnit | None) -> Iterator[tuple[str, bytes]]:
         """Scan the unit; END passes as it is."""
@@ -107,6 +107,7 @@ class ScanUnit(beam.DoFn):
             return
         names = {kind: self.files.path(kind, unit.number) for kind in ("keys", "anchor", "positive", "signatures")}
         known, sizes = [], []
+        finds = UnitFinds(self.wanted) if self.wanted else None
         with ExitStack() as stack:
             out = {kind: stack.enter_context(storage.writing(name)) for kind, name in names.items()}
             keys = MatchKeys(self.config.comparisons(), self.partitions, unit.number, out["keys"])
@@ -117,6 +118,8 @@ class ScanUnit(beam.DoFn):
                     out[side].write(sets.hashes.tobytes())
                 out["signatures"].write(np.stack([batch.signatures[ANCHOR], batch.signatures[POSITIVE]], 1).tobytes())
                 keys.add(first, batch)
+                if finds:
+                    finds.add(first, *batch.searched())
                 known.append(batch.known)
                 sizes.append(np.stack([batch.anchor.sizes(), batch.positive.sizes()]))
                 first += table.num_rows
@@ -128,6 +131,9 @@ class ScanUnit(beam.DoFn):
                 self.files.path("rows", unit.number), table_bytes(pa.concat_tables(known).unify_dictionaries())
             )
         storage.write_atomically(self.files.path("offsets", unit.number), offsets.tobytes())
+        if finds:
+            with storage.writing(self.files.path("contamination", unit.number)) as file:
+                write_arrays(file, finds.arrays(), FOUND_KINDS)
         for partition, block in blocks:
             yield f"{partition:06d}", block.pack()
         yield PASSING, json.dumps({"unit": unit.number, "rows": first}).encode()
@@ -138,20 +144,21 @@ class ScanUnit(beam.DoFn):
         config = self.config.signatures()
         positive_code = np.fromiter(map(positive_is_code, kinds), bool, len(kinds))
         anchor_code = np.fromiter(map(anchor_is_code, kinds), bool, len(kinds))
-        anchors = table["anchor"].to_pylist()
-        anchor = side_sets(anchors, anchor_code, text, code)
-        positive = side_sets(table["positive"].to_pylist(), positive_code, text, code)
-        signatures = {ANCHOR: set_signatures(anchor, config), POSITIVE: set_signatures(positive, config)}
+        anchors, positives = table["anchor"].combine_chunks(), table["positive"].combine_chunks()
+        anchor = side_runs(anchors, anchor_code, text, code)
+        positive = side_runs(positives, positive_code, text, code)
+        signatures = {ANCHOR: run_signatures(anchor, config), POSITIVE: run_signatures(positive, config)}
         signatures[JOINT] = np.minimum(signatures[ANCHOR], signatures[POSITIVE])
-        known = self._known(table, kinds, anchors, (anchor.sizes() == 0) | (positive.sizes() == 0))
+        known = self._known(table, kinds, (anchor.sizes() == 0) | (positive.sizes() == 0))
         return ScannedBatch(anchor, positive, signatures, positive_code, known)
 
-    def _known(self, table: pa.Table, kinds: list[str], anchors: list[str], empty: np.ndarray) -> pa.Table:
+    def _known(self, table: pa.Table, kinds: list[str], empty: np.ndarray) -> pa.Table:
         provenance = table["provenance"].combine_chunks()
         licenses = pc.struct_field(provenance, "license").to_pylist()
         dates = pc.struct_field(provenance, "date").to_pylist()
         quality = [
-            docstring_quality(text) if kind == DOCSTRING_CODE else 0 for kind, text in zip(kinds, anchors, strict=True)
+            docstring_quality(text.as_py()) if kind == DOCSTRING_CODE else 0
+            for kind, text in zip(kinds, table["anchor"], strict=True)
         ]
         merits = np.fromiter(map(merit, licenses, quality, dates), np.uint64, len(kinds))
         lengths = pc.add(pc.utf8_length(table["anchor"]), pc.utf8_length(table["positive"])).cast(pa.int64())
@@ -170,26 +177,24 @@ class ScanUnit(beam.DoFn):
             "split": splits[groups.indices.to_numpy()],
             "empty": empty.astype("u1"),
         }
-        columns["contaminated"] = self._contaminated(columns["anchor_hash"], columns["positive_hash"])
         return pa.table({**{name: pa.array(values) for name, values in columns.items()}, "group": groups})
-
-    def _contaminated(self, anchors: np.ndarray, positives: np.ndarray) -> np.ndarray:
-        if not self.evaluation:
-            return np.zeros(len(anchors), "u1")
-        wanted = np.array(sorted(evaluation_hashes(self.evaluation)), np.int64)
-        found = np.where(np.isin(positives, wanted), 1 + POSITIVE, 0)
-        return np.where(np.isin(anchors, wanted), 1 + ANCHOR, found).astype("u1")
 
 
 @dataclass(frozen=True)
 class ScannedBatch:
     """What a batch of rows turned into."""
 
-    anchor: ShingleSets
-    positive: ShingleSets
+    anchor: ShingleRuns
+    positive: ShingleRuns
     signatures: dict[int, np.ndarray]
     positive_code: np.ndarray
     known: pa.Table
+
+    def searched(self) -> tuple[dict[int, np.ndarray], dict[int, ShingleSets], pa.DictionaryArray]:
+        """What evaluation texts are looked for in: side hashes, shingle sets, and each row's group."""
+        hashes = {side: self.known[f"{SIDES[side]}_hash"].to_numpy() for side in (ANCHOR, POSITIVE)}
+        sets = {ANCHOR: distinct(self.anchor), POSITIVE: distinct(self.positive)}
+        return hashes, sets, self.known["group"].combine_chunks()
 
 
 class MatchKeys:

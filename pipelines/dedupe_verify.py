@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from miners.near_duplicates import ShingleSets, jaccard
+from miners.near_duplicates import ShingleRuns, ShingleSets, distinct, jaccard
 from miners.near_duplicates.resolve import ANCHOR, JOINT, POSITIVE, TAG_BITS
-from miners.near_duplicates.shingles import concatenate_sets, take_sets, union_sets
+from miners.near_duplicates.runs import as_runs, concatenate_runs, join_runs
 from pipelines import storage
 from pipelines.dedupe_config import Comparison, DedupeConfig
 from pipelines.dedupe_files import TemporaryFiles, read_arrays, read_block, read_runs, unpack_blocks, write_arrays
@@ -75,18 +75,15 @@ class VerifyCandidates(Pass):
                 for i, (name, wanted) in enumerate((("anchor", ANCHOR), ("positive", POSITIVE)))
                 if side in (wanted, JOINT)
             ]
-            parts.append(union_sets(*sides) if side == JOINT else sides[0])
-        return concatenate_sets(parts)
+            parts.append(join_runs(*sides) if side == JOINT else sides[0])
+        return distinct(concatenate_runs(parts))
 
     def _offsets(self, unit: int) -> np.ndarray:
         return np.frombuffer(storage.read_bytes(self.files.path("offsets", unit)), "<i8").reshape(2, -1)
 
-    def _read(self, name: str, unit: int, offsets: np.ndarray, rows: np.ndarray) -> ShingleSets:
+    def _read(self, name: str, unit: int, offsets: np.ndarray, rows: np.ndarray) -> ShingleRuns:
         starts, ends = offsets[rows], offsets[rows + 1]
-        hashes = read_runs(self.files.path(name, unit), starts, ends, "<u8")
-        sizes = ends - starts
-        ordered = ShingleSets(hashes, np.concatenate([[0], np.cumsum(sizes)]))
-        return take_sets(ordered, np.arange(len(rows)))
+        return as_runs(read_runs(self.files.path(name, unit), starts, ends, "<u8"), ends - starts)
 
 
 def _once(columns: list[np.ndarray]) -> list[np.ndarray]:

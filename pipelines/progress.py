@@ -13,6 +13,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from pipelines import storage
+from pipelines.contamination_table import print_contamination
 from schemas.ledger import STAGES
 from schemas.manifest import MANIFEST_NAME, UNITS_FOLDER, parse_manifest
 
@@ -60,6 +61,7 @@ def print_ledger(output: str, *, quiet: bool) -> None:
     manifest = parse_manifest(storage.read_bytes(path), path)
     if not quiet:
         _print_stages(manifest.ledger)
+        print_contamination(manifest.ledger["notes"], is_terminal=sys.stdout.isatty())
     for line in manifest.warnings:
         print(f"warning: {line}", file=sys.stderr)
     rows = ", ".join(f"{split} {n:,}" for split, n in manifest.splits.items()) or "no rows"

@@ -97,6 +97,14 @@ def list_files(folder: str) -> list[FileInfo]:
     return sorted(infos, key=lambda info: info.path)
 
 
+def walk(folder: str) -> list[FileInfo]:
+    """All files below a folder, by name; none where there is no such folder."""
+    if is_local(folder):
+        paths = (os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names)
+        return [_local_info(path) for path in sorted(paths) if os.path.isfile(path)]
+    return sorted(_match_remote(join(folder, "**")), key=lambda info: info.path)
+
+
 def expand(patterns: Sequence[str]) -> list[FileInfo]:
     """The files that the patterns name, once each (by real path), by name.
 

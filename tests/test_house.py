@@ -23,7 +23,7 @@ FORBIDDEN = {
     "train": {"apache_beam"},
     "pairmill": set(),
 }
-NAMED_BY_THE_CONTRACT = {"miners.code"}
+NAMED_BY_THE_CONTRACT = {"miners.code", "miners.secrets"}
 OTHER_PACKAGES = {
     *(
         "apache_beam",

@@ -6,8 +6,10 @@ these functions say what resembles what and which of two is the better; the dedu
 
 from miners.near_duplicates.bands import Banding, band_hashes, banding_for
 from miners.near_duplicates.candidates import bucket_pairs
-from miners.near_duplicates.minhash import SignatureConfig, set_signatures, signatures
-from miners.near_duplicates.shingles import CODE, TEXT, ShingleRule, ShingleSets, shingle_sets
+from miners.near_duplicates.minhash import SignatureConfig, run_signatures, signatures
+from miners.near_duplicates.runs import ShingleRuns, ShingleSets, distinct
+from miners.near_duplicates.shingle_rule import CODE, TEXT, ShingleRule
+from miners.near_duplicates.shingles import shingle_runs, shingle_sets
 from miners.near_duplicates.similarity import jaccard
 from miners.near_duplicates.survivors import components, greedy_survivors
 
@@ -16,15 +18,18 @@ __all__ = [
     "TEXT",
     "Banding",
     "ShingleRule",
+    "ShingleRuns",
     "ShingleSets",
     "SignatureConfig",
     "band_hashes",
     "banding_for",
     "bucket_pairs",
     "components",
+    "distinct",
     "greedy_survivors",
     "jaccard",
-    "set_signatures",
+    "run_signatures",
+    "shingle_runs",
     "shingle_sets",
     "signatures",
 ]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from miners.near_duplicates.shingles import fmix64
+from miners.near_duplicates.kernels import compiled
+from miners.near_duplicates.shingle_rule import fmix64
 
 _BASE = np.uint64(0xA0761D6478BD642F)
 
@@ -46,8 +47,13 @@ def band_hashes(signatures: np.ndarray, banding: Banding, salt: int) -> np.ndarr
     bands, rows = banding.bands, banding.rows
     if bands * rows > signatures.shape[1]:
         raise ValueError(f"{bands} bands of {rows} rows need {bands * rows} permutations, not {signatures.shape[1]}")
-    used = signatures[:, : bands * rows].reshape(-1, bands, rows)
     start = fmix64(np.arange(bands, dtype=np.uint64) + np.uint64((salt + 1) << 32))
+    loops = compiled()
+    if loops is not None:
+        result = np.empty((len(signatures), bands), np.uint64)
+        loops.hash_bands(np.ascontiguousarray(signatures), bands, rows, start, _BASE, result)
+        return result
+    used = signatures[:, : bands * rows].reshape(-1, bands, rows)
     total = np.broadcast_to(start, used.shape[:2]).copy()
     for row in range(rows):
         total *= _BASE

@@ -14,7 +14,10 @@ from functools import lru_cache
 import numpy as np
 import xxhash
 
-from miners.near_duplicates.shingles import TEXT, ShingleRule, ShingleSets, shingle_sets
+from miners.near_duplicates.kernels import compiled
+from miners.near_duplicates.runs import ShingleRuns
+from miners.near_duplicates.shingle_rule import TEXT, ShingleRule
+from miners.near_duplicates.shingles import shingle_runs
 
 # Two arrays of this many uint32 stay in a core's second-level cache; 2^15 to 2^17 measured about equal.
 _BLOCK = 1 << 15
@@ -69,24 +72,33 @@ _DEFAULT = SignatureConfig()
 
 def signatures(texts: Sequence[str], config: SignatureConfig = _DEFAULT) -> np.ndarray:
     """The signature of each text: uint32 array (texts, permutations)."""
-    return set_signatures(shingle_sets(texts, config.shingles), config)
+    return run_signatures(shingle_runs(texts, config.shingles), config)
 
 
-def set_signatures(sets: ShingleSets, config: SignatureConfig) -> np.ndarray:
-    """The signature of each shingle set: uint32 array (sets, permutations)."""
+def run_signatures(runs: ShingleRuns, config: SignatureConfig) -> np.ndarray:
+    """The signature of each run or set of shingles: uint32 array (runs, permutations). Repeats change nothing."""
     factors, addends = permutations(config.permutations, config.seed)
-    result = np.full((len(sets), config.permutations), 0xFFFFFFFF, np.uint32)
-    filled = np.flatnonzero(sets.sizes())
-    hashes = _fmix32(sets.hashes.astype(np.uint32))
-    bounds = np.append(sets.offsets[filled], len(hashes))
+    loops = compiled()
+    if loops is None:
+        return _numpy_signatures(runs, factors, addends)
+    result = np.empty((len(runs), config.permutations), np.uint32)
+    loops.sign_runs(runs.hashes, runs.offsets, factors, addends, result)
+    return result
+
+
+def _numpy_signatures(runs: ShingleRuns, factors: np.ndarray, addends: np.ndarray) -> np.ndarray:
+    result = np.full((len(runs), len(factors)), 0xFFFFFFFF, np.uint32)
+    filled = np.flatnonzero(runs.sizes())
+    hashes = _fmix32(runs.hashes.astype(np.uint32))
+    bounds = np.append(runs.offsets[filled], len(hashes))
     first = 0
     while first < len(filled):
         last = max(first + 1, int(np.searchsorted(bounds, bounds[first] + _BLOCK, "right")) - 1)
         block = hashes[bounds[first] : bounds[last]]
         starts = bounds[first:last] - bounds[first]
-        minima = np.empty((config.permutations, last - first), np.uint32)
+        minima = np.empty((len(factors), last - first), np.uint32)
         permuted = np.empty_like(block)
-        for k in range(config.permutations):
+        for k in range(len(factors)):
             np.multiply(block, factors[k], out=permuted)
             np.add(permuted, addends[k], out=permuted)
             np.minimum.reduceat(permuted, starts, out=minima[k])

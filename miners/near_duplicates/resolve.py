@@ -29,11 +29,15 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("cap", "anchor_repeats", "side_hash"),
     ("cap", "positive_repeats", "side_hash"),
     ("contamination", "contaminated", "side_hash"),
+    ("contamination", "contaminated", "overlap"),
+    ("contamination", "contaminated", "repository"),
     ("split", "split_leak", "side_hash"),
     ("split", "split_leak", "jaccard"),
 )
 """(stage, reason, rule) of each verdict code; code 0 is kept."""
-KEPT, EMPTY, SAME_ROW, SAME_PAIR, NEAR, ANCHOR_CAP, POSITIVE_CAP, CONTAMINATED, LEAK_HASH, LEAK_NEAR = range(10)
+KEPT, EMPTY, SAME_ROW, SAME_PAIR, NEAR, ANCHOR_CAP, POSITIVE_CAP = range(7)
+SAME_EVALUATION_TEXT, LIKE_EVALUATION_TEXT, EVALUATION_REPOSITORY = range(7, 10)
+LEAK_HASH, LEAK_NEAR = range(10, 12)
 
 
 class ResolveError(RuntimeError):
@@ -56,8 +60,6 @@ class Rows:
     """0 train, 1 validation, 2 test: by the row's group."""
     empty: np.ndarray
     """bool: a side has no text."""
-    contaminated: np.ndarray
-    """0 no; 1 + ANCHOR or 1 + POSITIVE: that side stands in an evaluation set."""
 
     def contents(self, side: int) -> np.ndarray:
         """How edges name each row's content on a side (uint64)."""
@@ -75,6 +77,23 @@ class Edges:
     right: np.ndarray
     similarity: np.ndarray
     bands: np.ndarray
+
+
+@dataclass(frozen=True)
+class Contamination:
+    """The rows that hold evaluation texts, each once, with how it was found; arrays of one length."""
+
+    rows: np.ndarray
+    codes: np.ndarray
+    """uint8: one of the three verdict codes of contamination."""
+    sides: np.ndarray
+    similarity: np.ndarray
+    """1 for equal texts, the overlap coefficient, NaN for a repository."""
+
+    @classmethod
+    def none(cls) -> Contamination:
+        """Where nothing was looked for, or found."""
+        return cls(np.zeros(0, np.int64), np.zeros(0, np.uint8), np.zeros(0, np.uint8), np.zeros(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +126,9 @@ class Verdicts:
         self.similarity[rows] = 1.0
 
 
-def resolve(rows: Rows, near: Mapping[int, Edges], leaks: Mapping[int, Edges], caps: Caps) -> Verdicts:
+def resolve(
+    rows: Rows, near: Mapping[int, Edges], leaks: Mapping[int, Edges], caps: Caps, contamination: Contamination
+) -> Verdicts:
     """Decide on all rows. `near` edges are between pairs, by the side that was compared; `leaks` between contents."""
     count = len(rows.lengths)
     verdicts = Verdicts(
@@ -123,8 +144,7 @@ def resolve(rows: Rows, near: Mapping[int, Edges], leaks: Mapping[int, Edges], c
     _exact(rows, rank, verdicts)
     _near(rows, rank, near, verdicts)
     _cap(rows, rank, caps, verdicts)
-    dirty = np.flatnonzero((rows.contaminated > 0) & (verdicts.codes == KEPT))
-    verdicts.remove(dirty, CONTAMINATED, -1, rows.contaminated[dirty])
+    _contamination(contamination, verdicts)
     for level in (1, 2):
         _leak(rows, rank, leaks, verdicts, level)
     return verdicts
@@ -196,6 +216,13 @@ def _cap(rows: Rows, rank: np.ndarray, caps: Caps, verdicts: Verdicts) -> None:
         else:
             same_anchor.append(row)
             same_positive.append(row)
+
+
+def _contamination(found: Contamination, verdicts: Verdicts) -> None:
+    here = verdicts.codes[found.rows] == KEPT
+    rows = found.rows[here]
+    verdicts.codes[rows], verdicts.sides[rows] = found.codes[here], found.sides[here]
+    verdicts.similarity[rows] = found.similarity[here]
 
 
 def _leak(rows: Rows, rank: np.ndarray, leaks: Mapping[int, Edges], verdicts: Verdicts, level: int) -> None:

@@ -1,6 +1,7 @@
 """The dedupe job against a brute-force oracle, and its promises: order, workers, shards, evidence, leaks."""
 
 import itertools
+import json
 import random
 from collections import Counter
 from functools import cache
@@ -12,6 +13,7 @@ import pytest
 
 from miners.near_duplicates.words import words
 from pipelines import dedupe, dedupe_scan, dedupe_verify, dedupe_write
+from pipelines.contamination_table import contamination_counts
 from pipelines.finish import Job, file_entry, finish_pair_set
 from pipelines.runs import Run
 from schemas import verify, writer
@@ -403,21 +405,70 @@ def test_planted_duplicate_goes_and_its_survivor_is_the_licensed_one(tmp_path: P
     assert (rejects[0]["stage"], rejects[0]["reason"]) == ("near", "near_duplicate")
 
 
+def decontaminated(tmp_path: Path, pairs: list[Pair], *benchmarks: Path, flags: tuple[str, ...] = ()) -> Path:
+    """The pairs without what the benchmarks hold; all of them would be train."""
+    given = ("--decontaminate", *map(str, benchmarks), "--validation-share", "0", "--test-share", "0", *flags)
+    return run_dedupe(tmp_path / "out", write_set(tmp_path / "in", [pairs]), flags=given)
+
+
+def found_contamination(out: Path) -> dict[str, tuple]:
+    return {row["removed_row_id"]: (row["rule"], row["side"], row["benchmark"]) for row in evidence_of(out)}
+
+
 def test_contaminated_rows_go_on_either_side(tmp_path: Path) -> None:
     rng = random.Random(6)
-    texts = [" ".join(sentence(rng, 20)) for _ in range(8)]
-    pairs = [pair(texts[2 * i], texts[2 * i + 1], i) for i in range(4)]
-    (tmp_path / "bench.jsonl").write_text(f'{{"q": "{texts[0].upper()}"}}\n{{"q": ["{texts[5]}"]}}\n')
+    texts = [sentence(rng, 20) for _ in range(12)]
+    plain = list(map(" ".join, texts))
+    pairs = [pair(plain[2 * i], plain[2 * i + 1], i) for i in range(4)]
+    inside = pair(plain[8], " ".join([*sentence(rng, 9), *texts[9], *sentence(rng, 9)]), 4)
+    pairs += [inside, pair(plain[10], plain[11], 5)]
+    lines = [{"q": plain[0].upper()}, {"q": [plain[5]]}, {"q": plain[9]}, {"q": " ".join(sentence(rng, 30))}]
+    (tmp_path / "bench.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (tmp_path / "other.txt").write_text("nothing of it\n")
-    flags = ("--decontaminate", str(tmp_path / "bench.jsonl"), str(tmp_path / "other.txt"))
-    flags = (*flags, "--validation-share", "0", "--test-share", "0")
-    out = run_dedupe(tmp_path / "out", write_set(tmp_path / "in", [pairs]), flags=flags)
-    found = {(r["removed_row_id"], r["side"], r["benchmark"], r["stage"]) for r in evidence_of(out)}
-    stage = "contamination"
-    assert found == {
-        (pairs[0].row_id, "anchor", "bench.jsonl", stage),
-        (pairs[2].row_id, "positive", "bench.jsonl", stage),
+    out = decontaminated(tmp_path, pairs, tmp_path / "bench.jsonl", tmp_path / "other.txt")
+    assert found_contamination(out) == {
+        pairs[0].row_id: ("side_hash", "anchor", "bench"),
+        pairs[2].row_id: ("side_hash", "positive", "bench"),
+        inside.row_id: ("overlap", "positive", "bench"),
     }
+    counts = contamination_counts(read_manifest(out).ledger["notes"])
+    assert counts["bench"] == {
+        "texts": 4,
+        "texts_found": 3,
+        "texts_commonplace": 0,
+        "rows_equal": 2,
+        "rows_overlapping": 1,
+        "rows_of_repositories": 0,
+        "rows_spared": 0,
+    }
+    assert counts["other"] == {**dict.fromkeys(counts["bench"], 0), "texts": 1}
+
+
+def test_repositories_that_an_evaluation_names_go_whole_unless_the_recipe_says_no(tmp_path: Path) -> None:
+    rng = random.Random(7)
+    groups = ("owner/name", "owner/other", "example.com")
+    pairs = [
+        pair(" ".join(sentence(rng, 9)), " ".join(sentence(rng, 20)), i, group, "docstring_code")
+        for i, group in enumerate(groups)
+    ]
+    (tmp_path / "bench.jsonl").write_text('{"repo": "https://github.com/Owner/Name", "code": "x = 1"}\n')
+    out = decontaminated(tmp_path, pairs, tmp_path / "bench.jsonl")
+    assert found_contamination(out) == {pairs[0].row_id: ("repository", "joint", "bench")}
+    (tmp_path / "recipe.yaml").write_text("evaluation_repositories: false\n")
+    flags = ("--recipe", str(tmp_path / "recipe.yaml"), "--overwrite")
+    assert found_contamination(decontaminated(tmp_path, pairs, tmp_path / "bench.jsonl", flags=flags)) == {}
+
+
+def test_a_commonplace_of_an_evaluation_costs_no_row(tmp_path: Path) -> None:
+    rng = random.Random(8)
+    common, rare = "Returns the name.", "Returns the third name of the object."
+    pairs = [pair(common, " ".join(sentence(rng, 20)), i, f"group{i}") for i in range(11)]
+    pairs += [pair(rare, " ".join(sentence(rng, 20)), 11 + i, f"group{i % 10}") for i in range(11)]
+    (tmp_path / "bench.txt").write_text(f"{common}\n{rare}\n")
+    out = decontaminated(tmp_path, pairs, tmp_path / "bench.txt")
+    assert set(found_contamination(out)) == {row.row_id for row in pairs[11:]}
+    counts = contamination_counts(read_manifest(out).ledger["notes"])["bench"]
+    assert (counts["texts_commonplace"], counts["rows_spared"], counts["rows_equal"]) == (1, 11, 11)
 
 
 def test_empty_input_ends_with_an_empty_set(tmp_path: Path) -> None:

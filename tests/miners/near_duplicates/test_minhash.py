@@ -5,7 +5,8 @@ import pytest
 from datasketch import MinHash
 
 from miners.near_duplicates.minhash import SignatureConfig, permutations, permutations_checksum, signatures
-from miners.near_duplicates.shingles import CODE, TEXT, shingle_sets
+from miners.near_duplicates.shingle_rule import CODE, TEXT
+from miners.near_duplicates.shingles import shingle_sets
 
 
 def _texts(count: int) -> list[str]:

@@ -1,11 +1,14 @@
 import random
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from miners.near_duplicates.shingles import CODE, TEXT, ShingleRule, shingle_hash, shingle_sets, take_sets, union_sets
+from miners.near_duplicates.runs import distinct, join_runs, take_runs
+from miners.near_duplicates.shingle_rule import CODE, TEXT, ShingleRule, shingle_hash
+from miners.near_duplicates.shingles import shingle_runs, shingle_sets, side_runs
 from miners.near_duplicates.words import class_table, code_class, prepare, text_class, words
 
 _ALPHABET = "aB1_ .,;+=(){}\n\t\r\x00\u00a0éß\u0301中文あเนกู한\u00ad\u200b\ufb01`$→😀\u3000、"
@@ -33,6 +36,31 @@ def test_numpy_gives_the_sets_of_the_plain_rule(texts: list[str], is_code: bool,
         if "\u00ad" in text and not words(text, is_code):
             continue
         assert sets[i].tolist() == sorted(reference(text, rule))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(_texts, max_size=6), st.booleans(), st.integers(0, 3))
+@example(["", "a b c d e f", "", "é b c", "..."], False, 1)
+def test_arrow_arrays_are_shingled_as_lists_are(texts: list[str], is_code: bool, skipped: int) -> None:
+    rule = ShingleRule(is_code)
+    for kind in (pa.string(), pa.large_string()):
+        array = pa.array([*["skipped"] * skipped, *texts, "behind"], kind).slice(skipped, len(texts))
+        runs, expected = shingle_runs(array, rule), shingle_runs(texts, rule)
+        assert runs.hashes.tolist() == expected.hashes.tolist() and runs.offsets.tolist() == expected.offsets.tolist()
+
+
+def test_sides_of_both_kinds_in_one_array() -> None:
+    texts = ["x_1 = foo(A)", "X_1 = foo(A)", "", "größer als nichts"] * 3
+    is_code = np.array([True, False, True, False] * 3)
+    for given_texts in (texts, pa.array(texts)):
+        runs = side_runs(given_texts, is_code, TEXT, CODE)
+        for i, text in enumerate(texts):
+            assert runs[i].tolist() == shingle_runs([text], CODE if is_code[i] else TEXT)[0].tolist()
+
+
+def test_a_null_is_refused() -> None:
+    with pytest.raises(ValueError, match="null"):
+        shingle_runs(pa.array(["a", None]), TEXT)
 
 
 @pytest.mark.parametrize("rule", [TEXT, CODE])
@@ -105,10 +133,10 @@ def test_sets_are_hashes_of_distinct_word_windows_on_real_length_text() -> None:
 def test_union_and_take() -> None:
     left = shingle_sets(["a b c d e f", "", "x"], TEXT)
     right = shingle_sets(["b c d e f g", "q", ""], TEXT)
-    joint = union_sets(left, right)
+    joint = distinct(join_runs(left, right))
     for i in range(3):
         assert joint[i].tolist() == sorted(set(left[i].tolist()) | set(right[i].tolist()))
-    taken = take_sets(joint, np.array([2, 0, 0]))
+    taken = take_runs(joint, np.array([2, 0, 0]))
     assert [taken[i].tolist() for i in range(3)] == [joint[2].tolist(), joint[0].tolist(), joint[0].tolist()]
     assert len(shingle_sets([], TEXT)) == 0
 

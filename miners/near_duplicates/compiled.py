@@ -1,0 +1,169 @@
+"""Loops that numba compiles; imported through `kernels.compiled()` alone, since it needs numba.
+
+Arguments are checked by the callers. Integer arithmetic is mod 2^64 or 2^32, as in numpy; every constant is typed,
+because numba makes uint64 * int64 a float and uint32 * uint32 a uint64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numba
+import numpy as np
+from numba import b1, i8, u1, u4, u8, void
+from numba.types import Array, Type
+
+from miners.near_duplicates.words import ABSENT, SEPARATOR, SINGLE
+
+_SHIFT = np.uint64(33)
+_MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
+_MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
+_EMPTY = np.uint32(0xFFFFFFFF)
+
+# Read-only arrays (of buffers, of shared tables) and others pass for these.
+_IN1, _IN4, _IN8, _INS = (Array(kind, 1, "C", readonly=True) for kind in (u1, u4, u8, i8))
+_ROWS4, _ROWS8 = Array(u4, 2, "C", readonly=True), u8[:, ::1]
+
+
+def _compile(*signatures: Type) -> Callable[[Callable], Callable]:
+    """numba.njit for these argument types, kept on disk where any of numba's cache folders can be written."""
+
+    def wrap(function: Callable) -> Callable:
+        try:
+            return numba.njit(list(signatures), cache=True, nogil=True)(function)
+        except RuntimeError:  # "cannot cache function: no locator available"
+            return numba.njit(list(signatures), nogil=True)(function)
+
+    return wrap
+
+
+@numba.njit(inline="always")
+def _mix(value: np.uint64) -> np.uint64:
+    value ^= value >> _SHIFT
+    value *= _MIX_1
+    value ^= value >> _SHIFT
+    value *= _MIX_2
+    return value ^ (value >> _SHIFT)
+
+
+@_compile(
+    i8(_IN1, _INS, _INS, _IN1, _IN1, i8, u8, u8, u8, u8[::1], u8[::1], i8[::1]),
+    i8(_IN4, _INS, _INS, _IN4, _IN1, i8, u8, u8, u8, u8[::1], u8[::1], i8[::1]),
+)
+def shingle_texts(
+    codes: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    folded: np.ndarray,
+    classes: np.ndarray,
+    size: int,
+    char_base: int,
+    word_base: int,
+    domain: int,
+    words: np.ndarray,
+    shingles: np.ndarray,
+    counts: np.ndarray,
+) -> int:
+    """Shingle text i, code points `codes[starts[i]:ends[i]]`, into `shingles`; returns how many were written.
+
+    `folded` maps a code point to the one that is hashed (empty: to itself). `words` is scratch for the longest text. A
+    text with code points but without words gets one slot, and the count -1: the caller decides what it holds.
+    """
+    total = 0
+    folds = len(folded) > 0
+    for text in range(len(starts)):
+        found = 0
+        place, end = starts[text], ends[text]
+        while True:
+            while place < end and (classes[codes[place]] == SEPARATOR or classes[codes[place]] == ABSENT):
+                place += 1
+            if place >= end:
+                break
+            kind = classes[codes[place]]
+            value = np.uint64(folded[codes[place]] if folds else codes[place])
+            power = char_base
+            place += 1
+            while kind != SINGLE and place < end:
+                code = codes[place]
+                if classes[code] == kind:
+                    value += np.uint64(folded[code] if folds else code) * power
+                    power *= char_base
+                elif classes[code] != ABSENT:
+                    break
+                place += 1
+            words[found] = _mix(value)
+            found += 1
+        if found == 0:
+            counts[text] = 0 if starts[text] == end else -1
+            total += -counts[text]
+            continue
+        length = min(size, found)
+        for first in range(found - length + 1):
+            value = words[first]
+            for step in range(1, length):
+                value = value * word_base + words[first + step]
+            shingles[total + first] = _mix(value + domain)
+        counts[text] = found - length + 1
+        total += counts[text]
+    return total
+
+
+@_compile(void(_IN1, _INS, b1[::1]))
+def find_ascii(codes: np.ndarray, offsets: np.ndarray, result: np.ndarray) -> None:
+    """Whether each text, bytes `codes[offsets[i]:offsets[i + 1]]`, is ASCII."""
+    for text in range(len(result)):
+        bits = np.uint8(0)
+        for place in range(offsets[text], offsets[text + 1]):
+            bits |= codes[place]
+        result[text] = bits < 128
+
+
+@_compile(void(_IN8, _INS, _IN4, _IN4, u4[:, ::1]))
+def sign_runs(
+    hashes: np.ndarray, offsets: np.ndarray, factors: np.ndarray, addends: np.ndarray, result: np.ndarray
+) -> None:
+    """Row i of `result`: the minima over run i of the permuted low halves of its hashes; 2^32 - 1 for an empty run."""
+    count = len(factors)
+    minima = np.empty(count, np.uint32)
+    for run in range(len(offsets) - 1):
+        minima[:] = _EMPTY
+        for place in range(offsets[run], offsets[run + 1]):
+            value = np.uint32(hashes[place])
+            value ^= value >> np.uint32(16)
+            value = np.uint32(value * np.uint32(0x85EBCA6B))
+            value ^= value >> np.uint32(13)
+            value = np.uint32(value * np.uint32(0xC2B2AE35))
+            value ^= value >> np.uint32(16)
+            for k in range(count):
+                minima[k] = min(minima[k], np.uint32(value * factors[k] + addends[k]))
+        result[run, :] = minima
+
+
+@_compile(void(_IN8, _INS, _INS, _INS, i8[::1]))
+def count_shared(
+    hashes: np.ndarray, offsets: np.ndarray, left: np.ndarray, right: np.ndarray, shared: np.ndarray
+) -> None:
+    """How many hashes the sorted, distinct runs left[i] and right[i] have in common."""
+    for pair in range(len(left)):
+        a, a_end = offsets[left[pair]], offsets[left[pair] + 1]
+        b, b_end = offsets[right[pair]], offsets[right[pair] + 1]
+        same = 0
+        while a < a_end and b < b_end:
+            x, y = hashes[a], hashes[b]
+            same += x == y
+            a += x <= y
+            b += y <= x
+        shared[pair] = same
+
+
+@_compile(void(_ROWS4, i8, i8, _IN8, u8, _ROWS8))
+def hash_bands(
+    signatures: np.ndarray, bands: int, rows: int, starts: np.ndarray, base: int, result: np.ndarray
+) -> None:
+    """result[i, b]: the polynomial over the rows of band b of signature i, from starts[b], mixed."""
+    for i in range(len(signatures)):
+        for band in range(bands):
+            value = starts[band]
+            for row in range(band * rows, band * rows + rows):
+                value = value * base + np.uint64(signatures[i, row])
+            result[i, band] = _mix(value)
