@@ -24,9 +24,11 @@ TREE_SITTER = [
 
 MINING = [
     "apache-beam>=2.77,<2.78",
+    "backports.zstd>=1.3,<2",
     "brotli>=1.1",
     "datasketch>=2,<3",
     "docstring-parser>=0.18,<0.19",
+    "isal>=1.7,<2",
     "jinja2>=3.1",
     "license-expression>=30.4,<31",
     "licenseclassifier>=2026.10",
@@ -43,7 +45,6 @@ MINING = [
     "urllib3>=2.2,<3",
     "w3lib>=2.5,<3",
     "xxhash>=3.5",
-    "zstandard>=0.23",
     *TREE_SITTER,
 ]
 

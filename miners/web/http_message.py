@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import brotli
 
-from miners.web.record_reader import parse_fields
+from miners.web.header_fields import parse_fields
 
 _STATUS_LINE = re.compile(rb"\s*HTTP/\d(?:\.\d)?\s+(\d{3})")
 _HEAD_END = re.compile(rb"\n\r?\n")

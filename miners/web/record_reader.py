@@ -1,82 +1,45 @@
 """WARC and WET files, record by record, with every damaged stretch named.
 
-In: a seekable binary file (plain or gzip, any mix of one or many records a member). Out, in file order: a `WarcRecord`
-for each sound record, a `Damage` for each stretch that holds none. Nothing is lost silently: what is not in a record is
-in a `Damage`. Memory holds one record, at most `Limits.block_bytes`.
+In: a seekable binary file: plain, or in members of gzip, zstd or lz4, any mix of one or many records a member. Out, in
+file order: a `WarcRecord` for each sound record, a `Damage` for each stretch that holds none. Nothing is lost silently:
+what is not in a record is in a `Damage`. Memory holds one record, at most `Limits.block_bytes`.
 
-A record counts as sound once what follows it has been seen: the next record, or the end of the gzip member (whose
-checksum is then right) or of the file. After damage reading goes on at the next gzip member that inflates to `WARC/`,
-or in plain text at the next line that begins a record.
-
-The framing is our own, because the libraries' iterators end for good at the first broken member.
+After damage reading goes on at the next member that inflates to `WARC/`, or in plain text at the next line that begins a
+record. The framing is our own, because the libraries' iterators end for good at the first broken member.
 """
 
 from __future__ import annotations
 
-import re
-import zlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-GZIP_MAGIC = b"\x1f\x8b\x08"
-RECORD_MAGIC = b"WARC/"
-_HEAD_END = re.compile(rb"\n\r?\n")
-_RECORD_LINE = re.compile(rb"\n(?=WARC/[01]\.)")
-_HEAD_BYTES = 64 << 10
-_CHUNK = 16 << 10
-_BLOCK = 1 << 20
-_LOOKAHEAD = 64
-_WBITS_GZIP = 31
+from miners.web.byte_window import ByteWindow
+from miners.web.members import FORMATS, RECORD_MAGIC, MemberFormat, format_of
+from miners.web.record_stream import (
+    BrokenStream,
+    Damage,
+    Member,
+    Plain,
+    WarcRecord,
+    skip_to_record,
+    stream_records,
+)
+
+__all__ = ["Damage", "Limits", "WarcRecord", "read_records", "records_at"]
+
+_SNIFFED = 64
+_PADDING = 16 << 10
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that is held in memory of one record."""
+    """The most that is held in memory of one record, and how far back a range looks."""
 
     block_bytes: int = 64 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class WarcRecord:
-    """One sound record."""
-
-    offset: int
-    """Byte offset in the file: of the record, or of the gzip member that it lies in."""
-    position: int
-    """Byte position in the inflated member; 0 in a plain file, and for the first record of a member."""
-    headers: Mapping[str, str]
-    """WARC header fields by lower-case name; of a repeated field the first."""
-    block: bytes | None
-    """The record's content; None where it is larger than `Limits.block_bytes`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """A stretch of the file that gave no record; counts as one failed record, since nobody knows how many it held."""
-
-    reason: str
-    """One of the failure reasons of mine-web/record."""
-    offset: int
-    why: str
-    skipped: int = 0
-    """Bytes of the file that were passed over, where that is known."""
-
-
-class _BadRecord(Exception):
-    """One record's framing is wrong; the stream that it stands in is sound."""
-
-    def __init__(self, reason: str, why: str, resume: int) -> None:
-        super().__init__(why)
-        self.reason, self.why, self.resume = reason, why, resume
-
-
-class _BrokenStream(Exception):
-    """The stream itself broke: nothing behind this point can be read from it."""
-
-    def __init__(self, reason: str, why: str) -> None:
-        super().__init__(why)
-        self.reason, self.why = reason, why
+    look_back_bytes: int = 16 << 20
+    """A range finds its first member by following the members from this far before it: a crawled `.warc.gz` lies
+    uncompressed inside its record, and its members must not be taken for the file's own."""
 
 
 def read_records(
@@ -84,338 +47,144 @@ def read_records(
 ) -> Iterator[WarcRecord | Damage]:
     """The records that begin in the byte range [start, end) of a file, and its damage.
 
-    The ranges of a file hold exactly the file's records. A gzip member belongs to the range in which it begins; a plain
+    The ranges of a file hold exactly the file's records. A member belongs to the range in which it begins; a plain
     file belongs to its first range. Errors of the file itself (OSError) end it as `unreadable_file`.
     """
     limits = limits or Limits()
-    window = _Window(file)
+    window = ByteWindow(file)
     try:
-        head = window.at(0, 64)
-        if not head:
+        if not window.at(0, 1):
             return
-        if head.startswith(GZIP_MAGIC[:2]):
-            yield from _gzip_records(window, start, end, limits)
+        known = format_of(window)
+        if known is not None:
+            yield from _Members(window, known, limits).records(start, end)
         elif start == 0:
-            yield from _plain_or_unknown(window, head, limits)
+            yield from _plain_or_unknown(window, limits)
     except OSError as error:
         yield Damage("unreadable_file", window.reached, f"reading failed: {error}")
+    except ValueError as error:
+        if start == 0:
+            yield Damage("unreadable_file", 0, str(error))
 
 
-def _plain_or_unknown(window: _Window, head: bytes, limits: Limits) -> Iterator[WarcRecord | Damage]:
-    if head.lstrip().startswith(RECORD_MAGIC):
-        yield from _stream_records(_Plain(window, len(head) - len(head.lstrip())), limits)
+def records_at(file: BinaryIO, offset: int, limits: Limits | None = None) -> Iterator[WarcRecord]:
+    """The records to which `read_records` gives this offset: all of one compressed member, or one of a plain file.
+
+    Nothing where no sound record begins there. Raises OSError, and ValueError where `read_records` reports an
+    unreadable dictionary.
+    """
+    limits = limits or Limits()
+    window = ByteWindow(file)
+    known = format_of(window)
+    stream = Plain(window, offset) if known is None else Member(window, offset, known.decoder())
+    try:
+        for item in stream_records(stream, limits.block_bytes):
+            if item.offset != offset:
+                return
+            if isinstance(item, WarcRecord):
+                yield item
+    except BrokenStream:
         return
-    member = _find_member(window, 1)
-    if member is not None:
-        yield Damage("damaged_member", 0, "the file begins with bytes that are no record", member)
-        yield from _gzip_records(window, member, None, limits)
+
+
+def _plain_or_unknown(window: ByteWindow, limits: Limits) -> Iterator[WarcRecord | Damage]:
+    head = window.at(0, _SNIFFED)
+    blank = len(head) - len(head.lstrip())
+    if head[blank:].startswith(RECORD_MAGIC):
+        yield from stream_records(Plain(window, blank), limits.block_bytes)
         return
-    stream = _Plain(window, 0)
-    _skip_to_record(stream)
+    found = [(first, known) for known in FORMATS if (first := known.find_record(window, 1)) is not None]
+    if found:
+        first, known = min(found, key=lambda pair: pair[0])
+        yield Damage("damaged_member", 0, "the file begins with bytes that are no record", first)
+        yield from _Members(window, known, limits).records_from(first, None)
+        return
+    stream = Plain(window, 0)
+    skip_to_record(stream)
     if stream.at_end():
-        yield Damage("unreadable_file", 0, "neither WARC nor gzipped WARC (ARC, zstd and lz4 are not read)")
+        kind = (
+            "an ARC file, which is not read" if head.startswith(b"filedesc:") else "no WARC file, plain or compressed"
+        )
+        yield Damage("unreadable_file", 0, kind)
         return
     yield Damage("bad_header", 0, "the file begins with bytes that are no record", stream.taken)
-    yield from _stream_records(stream, limits)
+    yield from stream_records(stream, limits.block_bytes)
 
 
-def _gzip_records(window: _Window, start: int, end: int | None, limits: Limits) -> Iterator[WarcRecord | Damage]:
-    position = _find_member(window, start) if start else 0
-    while position is not None and window.at(position, 1):
-        if end is not None and position >= end and _begins_member(window, position):
-            return
-        member = _Member(window, position)
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """A file of compressed members."""
+
+    window: ByteWindow
+    known: MemberFormat
+    limits: Limits
+
+    def records(self, start: int, end: int | None) -> Iterator[WarcRecord | Damage]:
+        """The records and the damage of the members that begin in [start, end)."""
+        first = self._first_member(start) if start else 0
+        if first is not None:
+            yield from self.records_from(first, end)
+
+    def records_from(self, first: int, end: int | None) -> Iterator[WarcRecord | Damage]:
+        """The same from the frame on that is known to begin at `first`."""
+        position: int | None = first
+        while position is not None and self.window.at(position, 1):
+            if end is not None and position >= end and self.known.begins_record(self.window, position):
+                return
+            position = yield from self._one_frame(position)
+
+    def _one_frame(self, position: int) -> Generator[WarcRecord | Damage, None, int | None]:
+        """What stands in the frame at `position`; returns where to go on, None for nowhere."""
         try:
-            yield from _stream_records(member, limits)
-            position = member.next
-        except _BrokenStream as fault:
-            behind = _find_member(window, position + 1)
-            stop = window.size() if behind is None else behind
-            if position == 0 and behind is None and not _begins_member(window, 0):
-                yield Damage("unreadable_file", 0, f"no WARC record in the file: {fault.why}", stop)
-            elif not _is_padding(window, position, stop):
-                yield Damage(fault.reason, position, fault.why, stop - position)
-            position = behind
+            if self.known.may_be_skipped(self.window, position):
+                return self._behind_skippable(position)
+            member = Member(self.window, position, self.known.decoder())
+            yield from stream_records(member, self.limits.block_bytes)
+            return member.next
+        except BrokenStream as fault:
+            behind = self.known.find_record(self.window, position + 1)
+            yield from self._damage(fault, position, behind)
+            return behind
+
+    def _behind_skippable(self, position: int) -> int:
+        """Raises BrokenStream where the frame's size cannot be right: what it would skip may hold records."""
+        stop = self.known.behind_skippable(self.window, position)
+        if stop > self.window.size():
+            raise BrokenStream("truncated", "the file ends within a skippable frame")
+        if stop < self.window.size() and not self.known.begins_frame(self.window, stop):
+            raise BrokenStream("damaged_member", "no frame begins behind a skippable frame")
+        return stop
+
+    def _damage(self, fault: BrokenStream, position: int, behind: int | None) -> Iterator[Damage]:
+        stop = self.window.size() if behind is None else behind
+        if position == 0 and behind is None and not self.known.begins_record(self.window, 0):
+            yield Damage("unreadable_file", 0, f"no WARC record in the file: {fault.why}", stop)
+        elif not _is_padding(self.window, position, stop):
+            yield Damage(fault.reason, position, fault.why, stop - position)
+
+    def _first_member(self, start: int) -> int | None:
+        """Where the first member behind `start` begins that reading from the file's beginning would come to."""
+        before = start - self.limits.look_back_bytes
+        position = 0 if before <= 0 else self.known.find_record(self.window, before)
+        while position is not None and position < start and self.window.at(position, 1):
+            position = _returned(self._one_frame(position))
+        return None if position is None else self.known.find_record(self.window, position)
 
 
-def _stream_records(stream: _Stream, limits: Limits) -> Generator[WarcRecord | Damage]:
-    """All records of one stream; raises _BrokenStream where it breaks."""
+def _returned(steps: Generator[Any, None, int | None]) -> int | None:
+    """Run a generator to its end for what it returns."""
     while True:
-        _skip_blank_lines(stream)
-        if stream.at_end():
-            return
-        offset, position = stream.place()
         try:
-            yield _one_record(stream, offset, position, limits)
-        except _BadRecord as fault:
-            stream.take(fault.resume)
-            before = stream.taken
-            _skip_to_record(stream)
-            skipped = fault.resume + stream.taken - before if isinstance(stream, _Plain) else 0
-            yield Damage(fault.reason, offset, fault.why, skipped)
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
-def _one_record(stream: _Stream, offset: int, position: int, limits: Limits) -> WarcRecord:
-    headers, head = _read_head(stream, offset, position)
-    length_field = headers.get("content-length", "")
-    if not length_field.isascii() or not length_field.isdigit() or len(length_field) > 18:
-        raise _BadRecord("bad_header", f"Content-Length is {length_field[:40]!r}, no number", head - 1)
-    length = int(length_field)
-    if length > stream.most_left() - head:
-        raise _BadRecord("truncated", f"Content-Length says {length:,} bytes; the file ends before", head - 1)
-    if length > limits.block_bytes:
-        return _pass_over(stream, WarcRecord(offset, position, headers, None), head, length)
-    if not stream.hold(head + length):
-        held = len(stream.buffer) - head
-        raise _BadRecord("truncated", f"Content-Length says {length:,} bytes; there are {held:,}", head - 1)
-    if not _boundary_at(stream, head + length):
-        raise _BadRecord("bad_length", f"no record begins after the {length:,} bytes of Content-Length", head - 1)
-    block = bytes(memoryview(stream.buffer)[head : head + length])
-    stream.take(head + length)
-    return WarcRecord(offset, position, headers, block)
-
-
-def _pass_over(stream: _Stream, record: WarcRecord, head: int, length: int) -> WarcRecord:
-    """Read past a block that is too large to hold."""
-    stream.take(head)
-    left = length
-    while left:
-        if not stream.hold(1):
-            raise _BadRecord("truncated", f"Content-Length says {length:,} bytes; {left:,} of them are missing", 0)
-        step = min(left, len(stream.buffer))
-        stream.take(step)
-        left -= step
-    if not _boundary_at(stream, 0):
-        raise _BadRecord("bad_length", f"no record begins after the {length:,} bytes of Content-Length", 0)
-    return record
-
-
-def _read_head(stream: _Stream, offset: int, position: int) -> tuple[dict[str, str], int]:
-    """The header fields, and the bytes that the head takes with its blank line."""
-    stream.hold(len(RECORD_MAGIC))
-    if not stream.buffer.startswith(RECORD_MAGIC):
-        if isinstance(stream, _Member) and position == 0:
-            raise _BrokenStream("damaged_member", "a gzip member that inflates to no WARC record")
-        raise _BadRecord("bad_header", f"{bytes(stream.buffer[:40])!r} begins no record", 1)
-    while not (match := _HEAD_END.search(stream.buffer)):
-        if len(stream.buffer) > _HEAD_BYTES:
-            raise _BadRecord("bad_header", f"a head of more than {_HEAD_BYTES:,} bytes", len(RECORD_MAGIC))
-        if not stream.fill():
-            raise _BadRecord("truncated", "the record ends within its head", len(RECORD_MAGIC))
-    return parse_fields(bytes(stream.buffer[: match.start()])), match.end()
-
-
-def parse_fields(head: bytes) -> dict[str, str]:
-    """Header fields by lower-case name, without the first line; a repeated field keeps its first value.
-
-    Lines may end in LF alone, and a line that begins with a blank goes on with the field before it.
-    """
-    fields: dict[str, str] = {}
-    name = ""
-    for line in head.split(b"\n")[1:]:
-        if line[:1] in (b" ", b"\t") and name:
-            fields[name] += " " + line.strip().decode("utf-8", "replace")
-            continue
-        key, colon, value = line.partition(b":")
-        if colon:
-            name = key.strip().decode("latin-1").lower()
-            if name in fields:
-                name = ""
-            else:
-                fields[name] = value.strip().decode("utf-8", "replace")
-    return fields
-
-
-def _boundary_at(stream: _Stream, index: int) -> bool:
-    """Whether, behind blank lines, a record or the sound end of the stream stands at this index of the buffer."""
-    while True:
-        ahead = bytes(stream.buffer[index : index + _LOOKAHEAD])
-        rest = ahead.lstrip(b"\r\n")[: len(RECORD_MAGIC)]
-        if rest == RECORD_MAGIC:
-            return True
-        if not RECORD_MAGIC.startswith(rest):
-            return False
-        if len(ahead) == _LOOKAHEAD:
-            return True
-        if not stream.fill():
-            return not rest
-
-
-def _skip_blank_lines(stream: _Stream) -> None:
-    while stream.hold(1):
-        blank = len(stream.buffer) - len(stream.buffer.lstrip(b"\r\n"))
-        if not blank:
-            return
-        stream.take(blank)
-
-
-def _skip_to_record(stream: _Stream) -> None:
-    """Go on to the next line that begins a record, or to the end of the stream."""
-    overlap = len(b"\nWARC/1.") - 1
-    while not (match := _RECORD_LINE.search(stream.buffer)):
-        stream.take(max(0, len(stream.buffer) - overlap))
-        if not stream.fill():
-            stream.take(len(stream.buffer))
-            return
-    stream.take(match.end())
-
-
-def _find_member(window: _Window, position: int) -> int | None:
-    """The next offset from `position` on where a gzip member begins that inflates to a record."""
-    while chunk := window.at(position, _BLOCK // 4):
-        index = chunk.find(GZIP_MAGIC)
-        while index >= 0:
-            if _begins_member(window, position + index):
-                return position + index
-            index = chunk.find(GZIP_MAGIC, index + 1)
-        if len(chunk) < _BLOCK // 4:
-            return None
-        position += len(chunk) - len(GZIP_MAGIC) + 1
-    return None
-
-
-def _begins_member(window: _Window, position: int) -> bool:
-    for size in (4 << 10, 128 << 10):  # the second for members with a long name or comment in their head
-        try:
-            text = zlib.decompressobj(_WBITS_GZIP).decompress(window.at(position, size), len(RECORD_MAGIC))
-        except zlib.error:
-            return False
-        if text:
-            return text == RECORD_MAGIC
-    return False
-
-
-def _is_padding(window: _Window, start: int, stop: int) -> bool:
+def _is_padding(window: ByteWindow, start: int, stop: int) -> bool:
     """Whether there is nothing but zero bytes, with which some writers fill up a block."""
     while start < stop:
-        chunk = window.at(start, min(_CHUNK, stop - start))
+        chunk = window.at(start, min(_PADDING, stop - start))
         if chunk.strip(b"\0"):
             return False
         start += len(chunk)
     return True
-
-
-class _Window:
-    """Random access to a file through one buffer."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._base = 0
-        self._data = b""
-        self._ended = False
-        self._size: int | None = None
-
-    @property
-    def reached(self) -> int:
-        """How far the file has been read."""
-        return self._base + len(self._data)
-
-    def size(self) -> int:
-        """The file's bytes."""
-        if self._size is None:
-            self._size = self._file.seek(0, 2) or self._file.tell()
-            self._data, self._base, self._ended = b"", 0, False
-        return self._size
-
-    def at(self, position: int, size: int) -> bytes:
-        """`size` bytes from `position` on; fewer only where the file ends."""
-        index = position - self._base
-        short = index + size > len(self._data)
-        if index < 0 or (short and not (self._ended and index <= len(self._data))):
-            self._load(position, max(size, _BLOCK))
-            index = 0
-        return self._data[index : index + size]
-
-    def _load(self, position: int, size: int) -> None:
-        self._file.seek(position)
-        pieces: list[bytes] = []
-        left = size
-        while left and (piece := self._file.read(left)):
-            pieces.append(piece)
-            left -= len(piece)
-        self._base, self._data, self._ended = position, b"".join(pieces), left > 0
-
-
-class _Stream:
-    """Bytes that are read as they are asked for: `buffer` holds what has been read and not yet taken."""
-
-    def __init__(self, window: _Window, start: int) -> None:
-        self.window = window
-        self.start = start
-        self.next = start
-        """File offset of the next byte to read."""
-        self.buffer = bytearray()
-        self.taken = 0
-
-    def fill(self) -> bool:
-        """Read some more; False at the end."""
-        raise NotImplementedError
-
-    def place(self) -> tuple[int, int]:
-        """Offset and position (see `WarcRecord`) of the first byte of the buffer."""
-        raise NotImplementedError
-
-    def most_left(self) -> int:
-        """No more bytes than this can come, counted from the first of the buffer."""
-        raise NotImplementedError
-
-    def hold(self, size: int) -> bool:
-        """Read until the buffer holds `size` bytes; False where the stream ends before."""
-        while len(self.buffer) < size:
-            if not self.fill():
-                return False
-        return True
-
-    def at_end(self) -> bool:
-        """Whether nothing is left."""
-        return not self.hold(1)
-
-    def take(self, size: int) -> None:
-        """Let go of the first bytes of the buffer."""
-        del self.buffer[:size]
-        self.taken += size
-
-
-class _Plain(_Stream):
-    """A file as it is."""
-
-    def fill(self) -> bool:
-        data = self.window.at(self.next, _CHUNK)
-        self.buffer += data
-        self.next += len(data)
-        return bool(data)
-
-    def place(self) -> tuple[int, int]:
-        return self.start + self.taken, 0
-
-    def most_left(self) -> int:
-        return self.window.size() - self.start - self.taken
-
-
-class _Member(_Stream):
-    """One gzip member, inflated step by step."""
-
-    def __init__(self, window: _Window, start: int) -> None:
-        super().__init__(window, start)
-        self._inflater = zlib.decompressobj(_WBITS_GZIP)
-
-    def fill(self) -> bool:
-        if self._inflater.eof:
-            return False
-        data = self.window.at(self.next, _CHUNK)
-        try:
-            out = self._inflater.decompress(data, _BLOCK)
-        except zlib.error as error:
-            raise _BrokenStream("damaged_member", f"gzip: {error}") from None
-        left = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
-        self.next += len(data) - len(left)  # at the end the tail may still hold what unused_data has
-        self.buffer += out
-        if not data and not out and not self._inflater.eof:
-            raise _BrokenStream("truncated", "the file ends within a gzip member")
-        return True
-
-    def place(self) -> tuple[int, int]:
-        return self.start, self.taken
-
-    def most_left(self) -> int:
-        return 1 << 62

@@ -5,13 +5,16 @@ import io
 import re
 import struct
 import zlib
+from collections.abc import Callable
 
+import lz4.frame
 import pytest
+from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
-from miners.web.record_reader import Damage, Limits, WarcRecord, read_records
+from miners.web.record_reader import Damage, Limits, WarcRecord, read_records, records_at
 
 
 def read(data: bytes, **options) -> list[WarcRecord | Damage]:
@@ -34,6 +37,28 @@ def member_starts(data: bytes) -> list[int]:
         inflater.decompress(data[position:])
         position = len(data) - len(inflater.unused_data)
     return starts
+
+
+def split_members(data: bytes) -> list[bytes]:
+    """The records of a gzipped file, inflated."""
+    starts = [*member_starts(data), len(data)]
+    return [gzip.decompress(data[a:b]) for a, b in zip(starts, starts[1:], strict=False)]
+
+
+def skippable(content: bytes, nibble: int = 0) -> bytes:
+    return struct.pack("<II", 0x184D2A50 + nibble, len(content)) + content
+
+
+def lz4_frame(text: bytes) -> bytes:
+    return lz4.frame.compress(text, content_checksum=True)
+
+
+def zstd_frame(text: bytes) -> bytes:
+    return zstd.compress(text, options={zstd.CompressionParameter.checksum_flag: 1})
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstd_frame, "lz4": lz4_frame}
+packed_as = pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
 
 
 def with_byte(data: bytes, position: int, value: int = 0xFF) -> bytes:
@@ -241,3 +266,134 @@ def test_a_real_crawl_has_warcios_records(shared_data):
     starts = [r.offset for r in read(raw)]
     harmed = with_byte(raw, (starts[500] + starts[501]) // 2)
     assert len(records(read(harmed))) == theirs - 1
+
+
+@packed_as
+def test_every_compression_gives_the_same_records(articles, pack):
+    texts = split_members(articles)
+    frames = [pack(text) for text in texts]
+    found = read(b"".join(frames))
+    assert [(r.headers, r.block) for r in found] == [(r.headers, r.block) for r in read(articles)]
+    assert [r.offset for r in found] == [sum(map(len, frames[:i])) for i in range(len(frames))]
+    in_one = read(pack(b"".join(texts)))
+    assert [(r.offset, r.block) for r in in_one] == [(0, r.block) for r in found]
+    assert [r.position for r in in_one] == [sum(map(len, texts[:i])) for i in range(len(texts))]
+
+
+@packed_as
+@pytest.mark.parametrize("harm", ["magic", "body", "checksum"])
+def test_in_every_compression_damage_costs_itself_alone(articles, pack, harm):
+    frames = [pack(text) for text in split_members(articles)]
+    at = {"magic": 0, "body": len(frames[3]) // 2, "checksum": len(frames[3]) - 6}[harm]
+    if pack is not gzip.compress and harm == "checksum":
+        at += 3  # zstd and lz4 end with their four bytes
+    frames[3] = with_byte(frames[3], at)
+    found = read(b"".join(frames))
+    assert len(records(found)) == len(frames) - 1
+    (lost,) = damage(found)
+    offset = sum(map(len, frames[:3]))
+    assert (lost.reason, lost.offset, lost.skipped) == ("damaged_member", offset, len(frames[3]))
+
+
+@packed_as
+def test_in_every_compression_a_cut_file_is_truncated(articles, pack):
+    frames = [pack(text) for text in split_members(articles)]
+    found = read(b"".join(frames)[:-20])
+    assert [d.reason for d in damage(found)] == ["truncated"]
+    assert len(records(found)) == len(frames) - 1
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+@pytest.mark.parametrize("is_trained", [True, False])
+def test_a_dictionary_at_the_head_of_a_zstd_file_is_used(articles, is_packed, is_trained):
+    texts = split_members(articles)
+    trained = zstd.train_dict([*texts * 20], 2048) if is_trained else zstd.ZstdDict(texts[1][:2000], is_raw=True)
+    content = trained.dict_content
+    head = skippable(zstd.compress(content) if is_packed else content, 0xD)
+    frames = [zstd.compress(text, zstd_dict=trained) for text in texts]
+    data = head + b"".join(frames)
+    expected = [(r.headers, r.block) for r in read(articles)]
+    assert [(r.headers, r.block) for r in read(data)] == expected
+    in_ranges = [r for start in range(0, len(data), 999) for r in read(data, start=start, end=start + 999)]
+    assert [(r.headers, r.block) for r in in_ranges] == expected
+    last = in_ranges[-1].offset
+    assert [r.block for r in records_at(io.BytesIO(data), last)] == [expected[-1][1]]
+
+
+def test_a_dictionary_that_cannot_be_read_is_one_unreadable_file(articles):
+    frames = b"".join(zstd.compress(text) for text in split_members(articles))
+    for head in (skippable(b"\x28\xb5\x2f\xfd" + b"\xff" * 40, 0xD), skippable(b"\x37\xa4\x30\xec", 0xD)):
+        assert [d.reason for d in read(head + frames)] == ["unreadable_file"]
+        assert read(head + frames, start=60, end=400) == []
+
+
+@pytest.mark.parametrize("pack", [zstd_frame, lz4_frame])
+def test_skippable_frames_are_skipped_and_a_wrong_size_costs_no_record(articles, pack):
+    frames = [pack(text) for text in split_members(articles)]
+    sound = b"".join([skippable(b"index"), *frames[:4], skippable(b""), skippable(b"\0" * 99, 3), *frames[4:]])
+    assert (len(records(read(sound))), damage(read(sound))) == (len(frames), [])
+    for size in (7, 10**6):
+        wrong = struct.pack("<II", 0x184D2A53, size)
+        found = read(b"".join([*frames[:4], wrong, *frames[4:]]))
+        assert (len(records(found)), len(damage(found))) == (len(frames), 1)
+
+
+@packed_as
+@pytest.mark.parametrize("look_back", [0, 300, 5000, 16 << 20])
+def test_ranges_of_every_compression_hold_exactly_the_files_records(articles, pack, look_back):
+    frames = [pack(text) for text in split_members(articles)]
+    frames[5] = with_byte(frames[5], len(frames[5]) // 2)
+    data = b"".join(frames)
+    whole = [(type(item), item.offset) for item in read(data)]
+    limits = Limits(look_back_bytes=look_back)
+    for step in (61, 500, len(frames[0]), len(data) - 1):
+        parts = []
+        for start in range(0, len(data), step):
+            parts += [(type(i), i.offset) for i in read(data, start=start, end=start + step, limits=limits)]
+        assert parts == whole, step
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    cuts=st.lists(st.integers(1, 12_000), max_size=6),
+    harmed=st.lists(st.integers(0, 12_000), max_size=3),
+    name=st.sampled_from(sorted(PACKERS)),
+)
+def test_arbitrary_ranges_hold_exactly_the_files_records(articles, cuts, harmed, name):
+    data = b"".join(map(PACKERS[name], split_members(articles)))
+    for position in harmed:
+        data = with_byte(data, position % len(data))
+    edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    parts = [item for a, b in zip(edges, edges[1:], strict=False) for item in read(data, start=a, end=b)]
+    assert parts == read(data)
+
+
+@pytest.mark.parametrize(
+    ("pack", "store"), [(gzip.compress, lambda text: gzip.compress(text, compresslevel=0)), (zstd_frame, zstd_frame)]
+)
+def test_a_crawled_archive_inside_a_record_is_not_read_as_the_file(make_warc, articles, pack, store):
+    inner = b"".join(map(pack, split_members(articles)))
+    texts = split_members(make_warc([b"<p>a</p>", inner, b"<p>b</p>", b"<p>c</p>"]))
+    data = b"".join(map(store, texts))
+    assert inner[:200] in data, "the inner archive lies in the outer one as it is"
+    whole = read(data)
+    assert (len(records(whole)), len(damage(whole))) == (len(texts), 0)
+    for step in (700, 1500, len(data) // 2):
+        assert [i for start in range(0, len(data), step) for i in read(data, start=start, end=start + step)] == whole
+
+
+@packed_as
+@pytest.mark.parametrize("one_member", [True, False])
+def test_a_record_is_found_again_by_its_offset(articles, pack, one_member):
+    texts = split_members(articles)
+    data = pack(b"".join(texts)) if one_member else b"".join(map(pack, texts))
+    for record in read(data):
+        assert record in list(records_at(io.BytesIO(data), record.offset))
+
+
+def test_a_plain_record_is_found_again_by_its_offset(articles):
+    plain = gzip.decompress(articles)
+    for record in read(plain):
+        assert list(records_at(io.BytesIO(plain), record.offset)) == [record]
+    assert list(records_at(io.BytesIO(plain), 3)) == []
+    assert list(records_at(io.BytesIO(articles), 3)) == []
