@@ -1,8 +1,8 @@
 """Compressed files as WARC files use them: members, or frames, one behind another, each inflated by itself.
 
-Three formats: gzip (a member a record, as nearly all crawls are written), zstd (a frame a record; a dictionary may stand
-in a skippable frame at the head of the file, after the draft "Zstandard Compression for WARC Files" of the IIPC) and
-lz4 (frames). Each begins with a magic number, so that after damage the next sound member can be found.
+Three formats: gzip (a member a record, as nearly all crawls are written), zstd (a frame a record; a dictionary may
+stand in a skippable frame at the head of the file, after the draft "Zstandard Compression for WARC Files" of the IIPC)
+and lz4 (frames). Each begins with a magic number, so that after damage the next sound member can be found.
 """
 
 from __future__ import annotations
