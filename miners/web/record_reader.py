@@ -4,8 +4,8 @@ In: a seekable binary file: plain, or in members of gzip, zstd or lz4, any mix o
 file order: a `WarcRecord` for each sound record, a `Damage` for each stretch that holds none. Nothing is lost silently:
 what is not in a record is in a `Damage`. Memory holds one record, at most `Limits.block_bytes`.
 
-After damage reading goes on at the next member that inflates to `WARC/`, or in plain text at the next line that begins a
-record. The framing is our own, because the libraries' iterators end for good at the first broken member.
+After damage reading goes on at the next member that inflates to `WARC/`, or in plain text at the next line that begins
+a record. The framing is our own, because the libraries' iterators end for good at the first broken member.
 """
 
 from __future__ import annotations
@@ -102,10 +102,8 @@ def _plain_or_unknown(window: ByteWindow, limits: Limits) -> Iterator[WarcRecord
     stream = Plain(window, 0)
     skip_to_record(stream)
     if stream.at_end():
-        kind = (
-            "an ARC file, which is not read" if head.startswith(b"filedesc:") else "no WARC file, plain or compressed"
-        )
-        yield Damage("unreadable_file", 0, kind)
+        is_arc = head.startswith(b"filedesc:")
+        yield Damage("unreadable_file", 0, "an ARC file; only WARC is read" if is_arc else "no WARC record in the file")
         return
     yield Damage("bad_header", 0, "the file begins with bytes that are no record", stream.taken)
     yield from stream_records(stream, limits.block_bytes)

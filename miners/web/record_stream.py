@@ -1,8 +1,8 @@
-"""WARC framing in one stream of plain bytes: a file as it is, or one member of a compressed file, inflated step by step.
+"""WARC framing in one stream of plain bytes: a file as it is, or one member of a compressed file, inflated in steps.
 
-Out, in order: a `WarcRecord` for each sound record, a `Damage` for each stretch that holds none. A record counts as sound
-once what follows it has been seen: the next record, or the sound end of the stream. After damage reading goes on at
-the next line that begins a record. A stream that breaks itself raises `BrokenStream`.
+Out, in order: a `WarcRecord` for each sound record, a `Damage` for each stretch that holds none. A record counts as
+sound once what follows it has been seen: the next record, or the sound end of the stream. After damage reading goes on
+at the next line that begins a record. A stream that breaks itself raises `BrokenStream`.
 """
 
 from __future__ import annotations

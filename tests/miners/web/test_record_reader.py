@@ -6,6 +6,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
+from itertools import pairwise
 
 import lz4.frame
 import pytest
@@ -42,7 +43,7 @@ def member_starts(data: bytes) -> list[int]:
 def split_members(data: bytes) -> list[bytes]:
     """The records of a gzipped file, inflated."""
     starts = [*member_starts(data), len(data)]
-    return [gzip.decompress(data[a:b]) for a, b in zip(starts, starts[1:], strict=False)]
+    return [gzip.decompress(data[a:b]) for a, b in pairwise(starts)]
 
 
 def skippable(content: bytes, nibble: int = 0) -> bytes:
@@ -364,7 +365,7 @@ def test_arbitrary_ranges_hold_exactly_the_files_records(articles, cuts, harmed,
     for position in harmed:
         data = with_byte(data, position % len(data))
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    parts = [item for a, b in zip(edges, edges[1:], strict=False) for item in read(data, start=a, end=b)]
+    parts = [item for a, b in pairwise(edges) for item in read(data, start=a, end=b)]
     assert parts == read(data)
 
 
