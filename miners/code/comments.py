@@ -9,9 +9,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from miners.code.captures import Span
 from miners.code.language import Documentation
-
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,10 @@ class Comments:
 
     @classmethod
     def of(cls, source: bytes, comments: list[Span], skipped: list[Span], rules: Documentation) -> Comments:
-        """Sort the spans of a file; they may come in any order."""
-        ordered = sorted([(end, start, True) for start, end in comments] + [(e, s, False) for s, e in skipped])
+        """Sort the spans of a file; they may come in any order. A comment ends where its text does."""
+        ordered = sorted(
+            [(_end(source, start, end), start, True) for start, end in comments] + [(e, s, False) for s, e in skipped]
+        )
         return cls(
             source,
             [(start, end) for end, start, _ in ordered],
@@ -36,39 +37,52 @@ class Comments:
             rules,
         )
 
-    def before(self, position: int) -> Span | None:
-        """The documentation that ends before `position`, where a declaration or its host begins; None: it has none."""
+    def before(self, position: int) -> list[Span]:
+        """The documentation that ends before `position`, where a declaration or its host begins, piece by piece."""
         place = bisect_right(self.ends, position) - 1
         if place < 0 or not self._blank(self.ends[place], position):
-            return None
+            return []
         if self.rules.rule == "adjacent":
             return self._group(place, position)
         return self._marked(place, position)
 
-    def _marked(self, place: int, position: int) -> Span | None:
+    def _marked(self, place: int, position: int) -> list[Span]:
+        pieces: list[Span] = []
         while place >= 0 and self._blank(self.ends[place], position):
             start, end = self.spans[place]
             if self.is_comment[place]:
                 if self._trails(start) and b"\n" in self.source[end:position]:
-                    return None
+                    break
                 if self._is_marked(start, end):
-                    return start, end
+                    pieces.append((start, end))
+                    if self.rules.joined == "nearest":
+                        break
+                elif pieces and self.rules.joined == "run":
+                    break
+            elif pieces and self.rules.joined == "run":
+                break
             position = start
             place -= 1
-        return None
+            if pieces and self.rules.joined == "run" and self._lines_before(place, position) != 1:
+                break
+        return pieces[::-1]
 
-    def _group(self, place: int, position: int) -> Span | None:
+    def _group(self, place: int, position: int) -> list[Span]:
         """The comments without a blank line between, of which the last ends on the line above `position`."""
-        if self.source.count(b"\n", self.ends[place], position) != 1:
-            return None
+        if self._lines_before(place, position) != 1:
+            return []
         first, last = None, self.ends[place]
         while place >= 0 and self._blank(self.ends[place], position):
-            start, end = self.spans[place]
-            if self.source.count(b"\n", end, position) > 1 or self._trails(start):
+            start, _ = self.spans[place]
+            if self._lines_before(place, position) > 1 or self._trails(start):
                 break
             first, position = start, start
             place -= 1
-        return None if first is None or self._only_directives(first, last) else (first, last)
+        return [] if first is None or self._only_directives(first, last) else [(first, last)]
+
+    def _lines_before(self, place: int, position: int) -> int:
+        """Line ends between the comment at `place` and `position`."""
+        return self.source.count(b"\n", self.ends[place], position) if place >= 0 else 0
 
     def _blank(self, start: int, end: int) -> bool:
         return start == end or self.source[start:end].isspace()
@@ -80,13 +94,18 @@ class Comments:
         return bool(before) and not before.endswith((b"{", b"(", b"[", b",", b"*/"))
 
     def _is_marked(self, start: int, end: int) -> bool:
-        text = self.source[start:end].decode("utf-8", "replace")
-        return any(text.startswith(opening) for opening, _ in self.rules.block_markers) and (
-            text not in self.rules.not_marked
-        )
+        documents = self.rules.documents
+        return documents is None or documents.match(self.source, start, end) is not None
 
     def _only_directives(self, start: int, end: int) -> bool:
         if self.rules.directives is None:
             return False
         lines = self.source[start:end].decode("utf-8", "replace").split("\n")
         return all(self.rules.directives.match(line.strip()) for line in lines)
+
+
+def _end(source: bytes, start: int, end: int) -> int:
+    """Where a comment's text ends: some grammars count the line end as part of a line comment."""
+    while end > start and source[end - 1] in b"\r\n":
+        end -= 1
+    return end

@@ -1,15 +1,17 @@
 """Languages as data: one folder a language under `languages/`, read once a process.
 
-A folder holds `language.yaml` (grammars, file extensions, which comments document, paths that are tests),
-`functions.scm` (a tree-sitter query whose captures `extract` reads) and a sample for each grammar. To add a language,
-add a folder and its name to `LANGUAGES`.
+A folder that holds a `language.yaml` is a language; nothing else registers it. The file names the grammars, the file
+extensions, the query files (`functions.scm`, and one of `languages/common/` that several languages share), which
+comments document and what comes off them. Beside each grammar's sample lies what is to be found in it.
+`docs/adding-a-language.md` describes every key.
 """
 
 from __future__ import annotations
 
 import importlib
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,11 @@ from typing import Any
 import tree_sitter
 import yaml
 
-LANGUAGES = ("go", "javascript", "python", "typescript")
 RULES = ("docstring", "adjacent", "marked")
+JOINED = ("nearest", "run", "all")
+LITERALS = ("", "python")
 _FOLDER = Path(__file__).parent / "languages"
+LANGUAGES = tuple(sorted(path.parent.name for path in _FOLDER.glob("*/language.yaml")))
 
 
 @dataclass(frozen=True)
@@ -27,18 +31,34 @@ class Documentation:
     """Which text of a language documents a function, and what to take off it."""
 
     rule: str
-    """`docstring`: a string inside the body; `adjacent`: comments on the lines above; `marked`: comments that begin
-    with a marker, blank lines and other comments between allowed."""
+    """`docstring`: a string that the query captures; `adjacent`: comments on the lines above; `marked`: comments
+    that `documents` matches, blank lines and other comments between allowed."""
+    documents: re.Pattern[bytes] | None = None
+    """How a comment that documents begins; None: any does."""
+    joined: str = "nearest"
+    """Which marked comments make up the documentation: the `nearest`; the `run` of comments that the nearest ends, no
+    blank line between; or `all` before the function."""
     line_markers: tuple[str, ...] = ()
+    """What a line comment begins with; a longer marker stands before a shorter one that begins it."""
     block_markers: tuple[tuple[str, str], ...] = ()
-    not_marked: tuple[str, ...] = ()
-    """Comments that begin like a marked one and are none."""
+    """What a block comment begins and ends with, longer ones first."""
     leader: str = ""
     """What may lead the inner lines of a block comment."""
     directives: re.Pattern[str] | None = None
     """Lines of a comment that speak to tools and document nothing."""
+    literal: str = ""
+    """Whose syntax a docstring is written in: `python`, or none, and then the markers come off as from a comment."""
     empty_body: str = ""
     """What takes the place of a body that was nothing but its documentation."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A function that a sample holds."""
+
+    symbol: str
+    start_line: int
+    docstring: str | None
 
 
 @dataclass(frozen=True)
@@ -50,6 +70,9 @@ class Grammar:
     tree_sitter: tree_sitter.Language
     query: tree_sitter.Query
     sample: bytes
+    expected: tuple[Expected, ...]
+    package: str
+    """The distribution that the grammar comes from."""
 
 
 @dataclass(frozen=True)
@@ -78,59 +101,87 @@ def language_for_path(path: str) -> tuple[Language, str] | None:
 def grammar_for(language: str, path: str = "") -> Grammar:
     """The grammar for a language's or a grammar's name; a path chooses among a language's several.
 
-    Raises ValueError for a name that is not registered.
+    Raises ValueError for a name that there is no folder of.
     """
+    if language in LANGUAGES:
+        entry = _extensions().get(Path(path).suffix.lower()) if path else None
+        chosen = entry[1] if entry and entry[0] == language else grammar_names(language)[0]
+        return grammar(language, chosen)
     for name in LANGUAGES:
-        if language == name:
-            entry = _extensions().get(Path(path).suffix.lower())
-            chosen = entry[1] if entry and entry[0] == name else _settings(name)["grammars"][0]["name"]
-            return grammar(name, chosen)
-        if any(language == entry["name"] for entry in _settings(name)["grammars"]):
+        if language in grammar_names(name):
             return grammar(name, language)
     raise ValueError(f"there is no language {language!r}; the languages are {', '.join(LANGUAGES)}")
+
+
+def grammar_names(language: str) -> list[str]:
+    """The grammars of a language, its own first (`typescript`, `tsx`)."""
+    return [entry["name"] for entry in _settings(language)["grammars"]]
 
 
 @cache
 def grammar(language: str, name: str) -> Grammar:
     """The named grammar of a language, loaded. Raises ValueError where its query does not fit the installed grammar."""
     settings = next(entry for entry in _settings(language)["grammars"] if entry["name"] == name)
-    module = importlib.import_module(settings["module"])
+    package = settings["module"].replace("_", "-")
+    try:
+        module = importlib.import_module(settings["module"])
+    except ImportError:
+        raise ValueError(f"{language} needs the package {package}; install it") from None
     loaded = tree_sitter.Language(getattr(module, settings["function"])())
-    source = (_FOLDER / language / "functions.scm").read_text(encoding="utf-8")
+    source = "\n".join((_FOLDER / path).read_text(encoding="utf-8") for path in _settings(language)["queries"])
     try:
         query = tree_sitter.Query(loaded, source)
     except tree_sitter.QueryError as error:
         raise ValueError(
-            f"languages/{language}/functions.scm does not fit the installed {settings['module']}: {error}; "
+            f"the query of languages/{language} does not fit the installed {package}: {error}; "
             "install the pinned version"
         ) from None
-    sample = (_FOLDER / language / settings["sample"]).read_bytes()
-    return Grammar(name, load(language), loaded, query, sample)
+    sample = _FOLDER / language / settings["sample"]
+    expected = json.loads(sample.with_suffix(".json").read_text(encoding="utf-8"))
+    return Grammar(
+        name=name,
+        language=load(language),
+        tree_sitter=loaded,
+        query=query,
+        sample=sample.read_bytes(),
+        expected=tuple(Expected(**entry) for entry in expected),
+        package=package,
+    )
 
 
 @cache
 def load(name: str) -> Language:
-    """A language's rules. Raises ValueError for a name that is not registered or a rule that there is not."""
+    """A language's rules. Raises ValueError for a language that there is not, and for a key or a rule that is none."""
     settings = _settings(name)
-    given = dict(settings["documentation"])
-    if given["rule"] not in RULES:
-        raise ValueError(f"languages/{name}: there is no rule {given['rule']!r}; the rules are {', '.join(RULES)}")
-    directives = given.pop("directives", None)
-    documentation = Documentation(
-        rule=given["rule"],
-        line_markers=tuple(given.get("line_markers", ())),
-        block_markers=tuple(map(tuple, given.get("block_markers", ()))),
-        not_marked=tuple(given.get("not_marked", ())),
-        leader=given.get("leader", ""),
-        directives=re.compile(directives) if directives else None,
-        empty_body=given.get("empty_body", ""),
-    )
     return Language(
-        name=settings["name"],
-        documentation=documentation,
+        name=name,
+        documentation=_documentation(name, settings["documentation"]),
         constructors=re.compile(settings["constructors"]),
         test_files=tuple(map(re.compile, settings["test_files"])),
         generated_files=tuple(map(re.compile, settings["generated_files"])),
+    )
+
+
+def _documentation(name: str, given: dict[str, Any]) -> Documentation:
+    known = {field.name for field in fields(Documentation)}
+    unknown = sorted(given.keys() - known)
+    if unknown:
+        raise ValueError(
+            f"languages/{name}: documentation has no key {unknown[0]!r}; it has {', '.join(sorted(known))}"
+        )
+    for key, allowed in (("rule", RULES), ("joined", JOINED), ("literal", LITERALS)):
+        if given.get(key, allowed[0]) not in allowed:
+            raise ValueError(f"languages/{name}: there is no {key} {given[key]!r}; there are {', '.join(allowed)}")
+    return Documentation(
+        rule=given["rule"],
+        documents=re.compile(given["documents"].encode()) if "documents" in given else None,
+        joined=given.get("joined", JOINED[0]),
+        line_markers=tuple(given.get("line_markers", ())),
+        block_markers=tuple((opening, ending) for opening, ending in given.get("block_markers", ())),
+        leader=given.get("leader", ""),
+        directives=re.compile(given["directives"]) if "directives" in given else None,
+        literal=given.get("literal", ""),
+        empty_body=given.get("empty_body", ""),
     )
 
 
@@ -138,7 +189,14 @@ def load(name: str) -> Language:
 def _settings(name: str) -> dict[str, Any]:
     if name not in LANGUAGES:
         raise ValueError(f"there is no language {name!r}; the languages are {', '.join(LANGUAGES)}")
-    return yaml.safe_load((_FOLDER / name / "language.yaml").read_text(encoding="utf-8"))
+    settings = yaml.safe_load((_FOLDER / name / "language.yaml").read_text(encoding="utf-8"))
+    if settings.keys() != _KEYS:
+        wrong = ", ".join(sorted(settings.keys() ^ _KEYS))
+        raise ValueError(f"languages/{name}/language.yaml has a key too many or too few: {wrong}")
+    return settings
+
+
+_KEYS = {"grammars", "queries", "documentation", "constructors", "test_files", "generated_files"}
 
 
 @cache
