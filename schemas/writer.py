@@ -14,6 +14,8 @@ from schemas.pair import SCHEMA
 
 ROW_GROUP_ROWS = 65_536
 ROW_GROUP_BYTES = 64 << 20
+_UNIQUE = frozenset({"row_id", "pair_id", "anchor", "positive", "anchor_hash", "positive_hash", "docstring_raw"})
+"""Columns whose values hardly repeat: a dictionary of them costs as much time as their compression, for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class PartWriter:
         self._sink = _HashingSink(file)
         self._schema = schema
         self._sums = set(SUMMED_COLUMNS) <= set(schema.names)
-        self._parquet = pq.ParquetWriter(self._sink, schema, compression="zstd")
+        self._parquet = pq.ParquetWriter(self._sink, schema, compression="zstd", use_dictionary=_repeating(schema))
         self._waiting: list[pa.Table] = []
         self._waiting_rows = 0
         self._waiting_bytes = 0
@@ -123,6 +125,20 @@ class _HashingSink:
 
     def seekable(self) -> bool:
         return False
+
+
+def _repeating(schema: pa.Schema) -> list[str]:
+    """The Parquet paths of the columns that are worth a dictionary."""
+    found = []
+    waiting = [(field.name, field.name, field.type) for field in schema]
+    for path, name, kind in waiting:
+        if pa.types.is_struct(kind):
+            waiting += [(f"{path}.{field.name}", field.name, field.type) for field in kind]
+        elif pa.types.is_list(kind):
+            waiting.append((f"{path}.list.element", name, kind.value_type))
+        elif name not in _UNIQUE and not pa.types.is_fixed_size_list(kind):
+            found.append(path)
+    return found
 
 
 def _slices(table: pa.Table) -> list[pa.Table]:

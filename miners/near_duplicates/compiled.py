@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numba
 import numpy as np
-from numba import b1, i8, u1, u4, u8, void
+from numba import i8, u1, u4, u8, void
 from numba.types import Array, Type
 
 from miners.near_duplicates.words import ABSENT, SEPARATOR, SINGLE
@@ -106,16 +106,6 @@ def shingle_texts(
         counts[text] = found - length + 1
         total += counts[text]
     return total
-
-
-@_compile(void(_IN1, _INS, b1[::1]))
-def find_ascii(codes: np.ndarray, offsets: np.ndarray, result: np.ndarray) -> None:
-    """Whether each text, bytes `codes[offsets[i]:offsets[i + 1]]`, is ASCII."""
-    for text in range(len(result)):
-        bits = np.uint8(0)
-        for place in range(offsets[text], offsets[text + 1]):
-            bits |= codes[place]
-        result[text] = bits < 128
 
 
 @_compile(void(_IN8, _INS, _IN4, _IN4, u4[:, ::1]))

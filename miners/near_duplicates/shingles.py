@@ -40,8 +40,7 @@ def shingle_runs(texts: Texts, rule: ShingleRule) -> ShingleRuns:
         return numpy_runs(texts.to_pylist() if isinstance(texts, pa.Array) else texts, rule)
     if isinstance(texts, pa.Array):
         codes, offsets = _bytes_of(texts)
-        is_ascii = np.empty(len(texts), bool)
-        loops.find_ascii(codes, offsets, is_ascii)
+        is_ascii = _are_ascii(codes, offsets)
         chosen = np.flatnonzero(is_ascii)
         parts = [_ascii_runs(loops, codes, offsets[chosen], offsets[chosen + 1], rule)]
     else:
@@ -75,6 +74,16 @@ def _bytes_of(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
     kind = np.int64 if pa.types.is_large_string(texts.type) else np.int32
     offsets = np.frombuffer(bounds, kind, len(texts) + 1, texts.offset * np.dtype(kind).itemsize).astype(np.int64)
     return np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8), offsets
+
+
+def _are_ascii(codes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Which texts, bytes `codes[offsets[i]:offsets[i + 1]]`, are ASCII."""
+    result = np.ones(len(offsets) - 1, bool)
+    filled = np.flatnonzero(np.diff(offsets))
+    if len(filled):
+        largest = np.maximum.reduceat(codes[: offsets[-1]], offsets[filled])
+        result[filled] = largest < 128
+    return result
 
 
 def _joined(texts: Sequence[str]) -> tuple[str, np.ndarray]:
