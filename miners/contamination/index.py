@@ -45,8 +45,9 @@ CODE_LENGTHS = Lengths(inside=13, whole=30, side=30)
 class ContaminationRules:
     """When a pair counts as contaminated."""
 
-    threshold: float = 0.8
-    """Least overlap coefficient."""
+    threshold: float = 0.6
+    """Least overlap coefficient. With 0.6 a text of which one word in 40 was changed is still found, and clean pairs
+    cost hardly more than with 0.8 (`benchmarks/bench_contamination.py --threshold`)."""
     commonplace_groups: int = 10
     """A short evaluation text found in more groups than this is a commonplace; GPT-3 ignored n-grams found in more
     than ten documents."""
