@@ -11,41 +11,35 @@ near-duplicates, repeats of one side, contamination, leaks between splits.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 import apache_beam as beam
-import pyarrow.parquet as pq
 
 from pipelines import storage
-from pipelines.contamination_table import note_contamination
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.dedupe_contamination import Decontamination
 from pipelines.dedupe_files import TemporaryFiles
+from pipelines.dedupe_finish import FinishDedupe
+from pipelines.dedupe_input import InputUnit, find_input
 from pipelines.dedupe_match import MatchPartition
 from pipelines.dedupe_resolve import ResolveRows
-from pipelines.dedupe_scan import InputUnit, Piece, ScanUnit
+from pipelines.dedupe_scan import ScanUnit
 from pipelines.dedupe_verify import VerifyCandidates
 from pipelines.dedupe_write import JOB, Layout, RouteUnit, Sharding, WriteShard
 from pipelines.evaluation_texts import SUFFIXES, find_evaluation_files
 from pipelines.failures import report_errors
-from pipelines.finish import Job, clean_after, finish_pair_set
+from pipelines.finish import Job, clean_after
 from pipelines.options import Command, JobParser, UsageError, job_parser, parse, pipeline_options, read_recipe
 from pipelines.progress import print_ledger
 from pipelines.running import run_pipeline
 from pipelines.runs import TEMPORARY_FOLDER, heartbeat, start_run
-from schemas.ledger import Ledger, LedgerError
-from schemas.manifest import MANIFEST_NAME, FileEntry, Manifest, parse_manifest
+from pipelines.source_loss import is_alarm
 
 END = None
-UNIT_BYTES = 256 << 20
-LEAST_UNIT_BYTES = 4 << 20
-UNITS = 16
 SHARD_BYTES = 256 << 20
 SLICE_BYTES = 16 << 20
 PARTITION_BYTES = 64 << 20
@@ -53,98 +47,8 @@ KEY_BYTES = 20
 """Of one band of one row in a match block."""
 ROWS_PER_CORE_SECOND = 2500
 """For `--dry-run` alone; measured on pairs of docstring and function."""
-LEAST_GROUPS = 200
+MAX_SOURCE_LOSS_HELP = "warn of sources and groups that lose more of their rows (default: 0.5); when given, exit with 1 after writing the result"
 DECONTAMINATE_HELP = f"evaluation texts to keep out: files ({', '.join(SUFFIXES)}) and folders"
-LARGEST_GROUP = 0.1
-
-
-@dataclass(frozen=True)
-class Input:
-    """The input sets: their data files in an order that content alone decides, and what identifies them."""
-
-    files: tuple[tuple[str, FileEntry], ...]
-    data_ids: tuple[str, ...]
-    folders: tuple[str, ...]
-
-    @property
-    def rows(self) -> int:
-        """Rows of all files."""
-        return sum(entry.rows for _, entry in self.files)
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of all files."""
-        return sum(entry.bytes for _, entry in self.files)
-
-    def units(self) -> tuple[InputUnit, ...]:
-        """The input in units of UNIT_BYTES, smaller ones where it has fewer than UNITS of them; by input alone."""
-        target = min(UNIT_BYTES, max(LEAST_UNIT_BYTES, self.bytes // UNITS))
-        bundles: list[list[Piece]] = []
-        size = target
-        for path, entry in self.files:
-            for piece, piece_bytes in _pieces(path, entry, target):
-                if size >= target:
-                    bundles.append([])
-                    size = 0
-                bundles[-1].append(piece)
-                size += piece_bytes
-        return tuple(InputUnit(number, tuple(bundle)) for number, bundle in enumerate(bundles))
-
-
-def _pieces(path: str, entry: FileEntry, target: int) -> Iterator[tuple[Piece, int]]:
-    """A file with its bytes, or where it is larger than a unit its row groups with theirs."""
-    if entry.bytes <= target:
-        yield Piece(path, entry.rows), entry.bytes
-        return
-    with storage.open_read(path) as file:
-        footer = pq.read_metadata(file)
-    for number in range(footer.num_row_groups):
-        group = footer.row_group(number)
-        columns = range(group.num_columns)
-        yield (
-            Piece(path, group.num_rows, (number,)),
-            sum(group.column(column).total_compressed_size for column in columns),
-        )
-
-
-def find_input(patterns: Sequence[str]) -> Input:
-    """The pair sets that the patterns name, each checked to be whole. Raises UsageError."""
-    folders: list[str] = []
-    for pattern in patterns:
-        try:
-            found = storage.expand([storage.join(pattern, MANIFEST_NAME)])
-        except UsageError:
-            raise UsageError(
-                f"{pattern} is no finished pair set (it has no {MANIFEST_NAME}); name the folder that a job wrote"
-            ) from None
-        folders += [info.path.replace("\\", "/").rsplit("/", 1)[0] for info in found]
-    manifests = {folder: _manifest(folder) for folder in dict.fromkeys(folders)}
-    files = [
-        (storage.join(folder, entry.path), entry)
-        for folder, manifest in manifests.items()
-        for entry in manifest.data_files()
-    ]
-    return Input(
-        tuple(sorted(files, key=lambda item: (item[1].sha256, item[0]))),
-        tuple(sorted(manifest.data_id for manifest in manifests.values())),
-        tuple(manifests),
-    )
-
-
-def _manifest(folder: str) -> Manifest:
-    path = storage.join(folder, MANIFEST_NAME)
-    manifest = parse_manifest(storage.read_bytes(path), path)
-    there = {info.path.replace("\\", "/").rsplit("/", 1)[-1]: info.size for info in _data_files(folder)}
-    for entry in manifest.data_files():
-        if there.get(entry.path.rsplit("/", 1)[-1]) != entry.bytes:
-            raise UsageError(
-                f"{folder}: {entry.path} is missing or not {entry.bytes:,} bytes long; write the set again"
-            )
-    return manifest
-
-
-def _data_files(folder: str) -> list[storage.FileInfo]:
-    return storage.list_files(storage.join(folder, "data"))
 
 
 def partitions_for(rows: int, config: DedupeConfig) -> int:
@@ -200,76 +104,6 @@ def build_graph(
     )
 
 
-class FinishDedupe(beam.DoFn):
-    """Sums the ledgers, checks them against what was decided and against the shares, and writes the manifest."""
-
-    def __init__(self, job: Job, config: DedupeConfig, temporary: str, rows: int) -> None:
-        self.job, self.config, self.temporary, self.rows = job, config, temporary, rows
-
-    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[str]:
-        """`element` is the one group of everything; gives the data id."""
-        told = [json.loads(value) for value in element[1]]
-        (summary,) = [item["summary"] for item in told if "summary" in item]
-        ledger = Ledger(self.job.name)
-        for item in told:
-            if "ledger" in item:
-                ledger.add(Ledger.from_json(item["ledger"]))
-        files = [FileEntry(**entry) for item in told for entry in item.get("files", ())]
-        check_against_decisions(ledger, summary, files, self.rows)
-        warnings = check_shares_reached(self.config, files, summary["groups"], self.rows)
-        note_summary(ledger, summary, files)
-        manifest = finish_pair_set(self.job, ledger, files, warnings)
-        storage.delete([self.temporary])
-        yield manifest.data_id
-
-
-def check_against_decisions(ledger: Ledger, summary: dict[str, Any], files: Sequence[FileEntry], rows: int) -> None:
-    """What was routed must be what was read and decided. Raises LedgerError."""
-    read = ledger.stages["exact"].read
-    if not read == summary["rows"] == rows:
-        raise LedgerError(f"the input has {rows:,} rows, {summary['rows']:,} were scanned and {read:,} routed")
-    counted = {f"{stage}/{reason}": n for stage, count in ledger.stages.items() for reason, n in count.dropped.items()}
-    decided = {name: n for name, n in summary.get("removed", {}).items() if n}
-    if counted != decided:
-        raise LedgerError(f"{decided} were to be removed but {counted} were")
-    evidence = sum(entry.rows for entry in files if entry.folder == "evidence")
-    if evidence != sum(counted.values()):
-        raise LedgerError(f"{sum(counted.values()):,} rows were removed but {evidence:,} rows of evidence were written")
-
-
-def check_shares_reached(
-    config: DedupeConfig, files: Sequence[FileEntry], groups: dict[str, int], rows: int
-) -> list[str]:
-    """Warnings about splits below half of their share; UsageError where the input is large enough to ask for more."""
-    kept = {split: sum(f.rows for f in files if f.split == split) for split in config.shares()}
-    total = sum(kept.values())
-    if not total:
-        return []
-    if not kept["train"]:
-        raise UsageError("no row fell into train: all groups are in other splits; give another --split-key")
-    many = groups["count"] >= LEAST_GROUPS and groups["largest"] <= LARGEST_GROUP * rows
-    warnings = []
-    for split, share in config.shares().items():
-        if share and kept[split] < share * total / 2:
-            line = f"{split} has {kept[split] / total:.2%} of the rows, less than half of its share of {share:.0%}"
-            if many:
-                raise UsageError(f"{line}; give another --split-key, or other shares")
-            warnings.append(f"{line}: the input has {groups['count']:,} groups")
-    return warnings
-
-
-def note_summary(ledger: Ledger, summary: dict[str, Any], files: Sequence[FileEntry]) -> None:
-    """Counts beside the balance: comparisons made and left out, the largest cluster, rows of each split."""
-    for name, counts in (("candidates", summary["compared"]), ("comparisons_skipped", summary["skipped"])):
-        for comparison, n in counts.items():
-            ledger.note(f"{name}_{comparison}", n)
-    ledger.note("largest_cluster", summary.get("largest_cluster", 1 if summary["rows"] else 0))
-    ledger.note("groups", summary["groups"]["count"])
-    note_contamination(ledger, summary.get("contamination", {}))
-    for split in ("train", "validation", "test"):
-        ledger.note(f"rows_{split}", sum(f.rows for f in files if f.split == split))
-
-
 def make_parser() -> JobParser:
     """The command's flags."""
     parser = job_parser(
@@ -294,6 +128,7 @@ def make_parser() -> JobParser:
         metavar="FILE",
         help="evaluation texts to keep out: files or folders",
     )
+    add("--max-source-loss", type=float, metavar="SHARE", help=MAX_SOURCE_LOSS_HELP)
     add("--partitions", type=int, metavar="N", help="partitions of the comparison (default: by input rows)")
     return parser
 
@@ -356,7 +191,13 @@ def run(argv: Sequence[str] | None = None) -> int:
         build_graph(pipeline, units, layout, job, partitions, wanted)
     clean_after(args.output, temporary)
     print_ledger(args.output, quiet=args.quiet)
-    return 0
+    return int(args.max_source_loss is not None and has_alarm(args.output))
+
+
+def has_alarm(output: str) -> bool:
+    """Whether the finished job's notes name a source or group that lost too much."""
+    path = storage.join(output, MANIFEST_NAME)
+    return storage.exists(path) and is_alarm(parse_manifest(storage.read_bytes(path), path).ledger["notes"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,7 +16,6 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from miners.near_duplicates import ShingleRuns, ShingleSets, band_hashes, distinct, run_signatures
 from miners.near_duplicates.resolve import ANCHOR, JOINT, POSITIVE, SIDES, TAG_BITS
@@ -26,12 +25,12 @@ from pipelines import storage
 from pipelines.dedupe_config import Comparison, DedupeConfig
 from pipelines.dedupe_contamination import FOUND_KINDS, Decontamination, UnitFinds
 from pipelines.dedupe_files import Block, TemporaryFiles, table_bytes, write_arrays
+from pipelines.dedupe_input import InputUnit, read_batches
 from pipelines.dedupe_passing import PASSING
 from schemas.pair import DOCSTRING_CODE, SPLITS
 from schemas.side_hash import anchor_is_code, positive_is_code
 
 SEGMENT_BYTES = 32 << 20
-BATCH_ROWS = 2048
 COLUMNS = (
     "row_id",
     "pair_id",
@@ -46,28 +45,6 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A Parquet file, or some of its row groups, and the rows that must be there."""
-
-    path: str
-    rows: int
-    groups: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True)
-class InputUnit:
-    """Input that one worker reads together, in this order."""
-
-    number: int
-    pieces: tuple[Piece, ...]
-
-    @property
-    def rows(self) -> int:
-        """Rows of all pieces."""
-        return sum(piece.rows for piece in self.pieces)
-
-
 def key_kinds(comparisons: int) -> tuple[str, ...]:
     """The dtypes of a block of match keys: pair_ids; side hashes and flags; band hashes, tags, references."""
     return ("<u8", "<u8", "u1", *(("<u8", "<u8", "<u4") * comparisons))
@@ -76,20 +53,6 @@ def key_kinds(comparisons: int) -> tuple[str, ...]:
 def partition_of(hashes: np.ndarray, partitions: int) -> np.ndarray:
     """The partition of each uint64 hash, by its high half."""
     return ((hashes >> np.uint64(32)) * np.uint64(partitions) >> np.uint64(32)).astype(np.uint16)
-
-
-def read_batches(unit: InputUnit, columns: tuple[str, ...] | None = None) -> Iterator[pa.Table]:
-    """The rows of a unit in order, some thousands at a time; the same batches in every pass."""
-    for piece in unit.pieces:
-        with storage.open_read(piece.path) as file:
-            parquet = pq.ParquetFile(file)
-            groups = range(parquet.num_row_groups) if piece.groups is None else piece.groups
-            rows = sum(parquet.metadata.row_group(group).num_rows for group in groups)
-            if rows != piece.rows:
-                raise ValueError(f"{piece.path} holds {rows:,} rows where its manifest says {piece.rows:,}")
-            wanted = list(columns) if columns else None
-            for batch in parquet.iter_batches(BATCH_ROWS, row_groups=list(groups), columns=wanted):
-                yield pa.Table.from_batches([batch])
 
 
 class ScanUnit(beam.DoFn):

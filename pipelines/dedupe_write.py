@@ -22,10 +22,12 @@ from miners.near_duplicates.resolve import RULES
 from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.dedupe_files import Block, TemporaryFiles, read_block, read_table, table_bytes, unpack_blocks
+from pipelines.dedupe_input import InputUnit, read_batches
 from pipelines.dedupe_passing import PASSING, Pass
 from pipelines.dedupe_resolve import VERDICT_SCHEMA
-from pipelines.dedupe_scan import SEGMENT_BYTES, InputUnit, hex_ids, read_batches
+from pipelines.dedupe_scan import SEGMENT_BYTES, hex_ids
 from pipelines.finish import file_entry
+from pipelines.source_loss import Loss, count_losses, losses_to_json
 from schemas.evidence import EVIDENCE_SCHEMA, signatures_schema
 from schemas.ledger import STAGES, Ledger
 from schemas.manifest import FileEntry
@@ -84,8 +86,11 @@ class RouteUnit(Pass):
             rejects = stack.enter_context(_Table(self.layout.output, f"rejects/{unit.number:06d}.parquet"))
             signatures = stack.enter_context(storage.open_read(self.layout.files.path("signatures", unit.number)))
             first = 0
+            losses: dict[str, Loss] = {}
             for table in read_batches(unit):
                 rows = slice(first, first + table.num_rows)
+                for name, loss in count_losses(table["source"], codes[rows]).items():
+                    losses.setdefault(name, Loss()).add(loss.rows, loss.codes)
                 both = self._signatures(signatures, table.num_rows)
                 kept = codes[rows] == 0
                 segments.add(*self._kept(table, kept, clusters[rows], both))
@@ -96,7 +101,8 @@ class RouteUnit(Pass):
         files = [*rejects.entries, *self._evidence(unit, verdicts)]
         for split, shard, block in blocks:
             yield f"{split}/{shard:05d}", block.pack()
-        yield PASSING, json.dumps({"ledger": ledger.to_json(), "files": list(map(asdict, files))}).encode()
+        told = {"ledger": ledger.to_json(), "files": list(map(asdict, files)), "losses": losses_to_json(losses)}
+        yield PASSING, json.dumps(told).encode()
 
     def _verdicts(self, unit: InputUnit) -> tuple[np.ndarray, np.ndarray, pa.Table]:
         """Verdict code and cluster of every row, and the verdicts of those that have one."""

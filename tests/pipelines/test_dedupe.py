@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from miners.near_duplicates.words import words
-from pipelines import dedupe, dedupe_scan, dedupe_verify, dedupe_write
+from pipelines import dedupe, dedupe_input, dedupe_scan, dedupe_verify, dedupe_write
 from pipelines.contamination_table import contamination_counts
 from pipelines.finish import Job, file_entry, finish_pair_set
 from pipelines.runs import Run
@@ -220,12 +220,12 @@ def oracle(pairs: list[Pair], share: float, max_anchor: int, max_positive: int) 
 
 def make_everything_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file its own unit, and many segments, slices and chunks where a real input has one."""
-    monkeypatch.setattr(dedupe, "UNIT_BYTES", 1)
+    monkeypatch.setattr(dedupe_input, "UNIT_BYTES", 1)
     monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 30)
     monkeypatch.setattr(dedupe, "SLICE_BYTES", 2000)
     monkeypatch.setattr(dedupe_scan, "SEGMENT_BYTES", 5000)
     monkeypatch.setattr(dedupe_write, "SEGMENT_BYTES", 5000)
-    monkeypatch.setattr(dedupe_scan, "BATCH_ROWS", 17)
+    monkeypatch.setattr(dedupe_input, "BATCH_ROWS", 17)
     monkeypatch.setattr(dedupe_verify, "CHUNK_PAIRS", 5)
 
 
@@ -550,3 +550,26 @@ def test_an_input_that_is_no_pair_set_is_refused(tmp_path: Path, capsys: pytest.
     next((source / "data").iterdir()).unlink()
     assert dedupe.main(["--input", str(source), "--output", str(tmp_path / "out")]) == 2
     assert "missing" in capsys.readouterr().err
+
+
+def test_a_source_or_group_that_loses_too_much_raises_the_alarm(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    rng = random.Random(11)
+    same = " ".join(sentence(rng, 30))
+    lost = [pair(f"anchor {i} of many", same, i, "lost.org", "docstring_code") for i in range(120)]
+    kept = [pair(" ".join(sentence(rng, 9)), " ".join(sentence(rng, 20)), i, f"group{i % 50}") for i in range(200)]
+    small = [pair(f"anchor {i} of few", same, i, "small.org") for i in range(99)]
+    folder = write_set(tmp_path / "in", [lost + kept + small])
+    splits = ("--validation-share", "0", "--test-share", "0")
+    out = run_dedupe(tmp_path / "out", folder, flags=splits)
+    warnings = read_manifest(out).warnings
+    assert [line.split(":")[0] for line in warnings] == [
+        "source docstring_code/python lost 99.2% of its 120 rows",
+        "group lost.org lost 99.2% of its 120 rows",
+    ]
+    assert "near_duplicate 119" in warnings[0]
+    flags = ["--input", str(folder), "--output", str(tmp_path / "gate"), "--quiet", *splits]
+    assert dedupe.main([*flags, "--max-source-loss", "0.9"]) == 1
+    assert read_manifest(tmp_path / "gate").data_id == read_manifest(out).data_id
+    assert "lost.org lost 99.2%" in capsys.readouterr().err
+    assert dedupe.main([*flags, "--max-source-loss", "0.995", "--overwrite"]) == 0
+    assert read_manifest(tmp_path / "gate").warnings == ()
