@@ -27,6 +27,7 @@ MINING = [
     "backports.zstd>=1.3,<2",
     "brotli>=1.1",
     "datasketch>=2,<3",
+    "detect-secrets>=1.5,<1.6",
     "docstring-parser>=0.18,<0.19",
     "isal>=1.7,<2",
     "jinja2>=3.1",
