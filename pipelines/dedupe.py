@@ -38,6 +38,7 @@ from pipelines.progress import print_ledger
 from pipelines.running import run_pipeline
 from pipelines.runs import TEMPORARY_FOLDER, heartbeat, start_run
 from pipelines.source_loss import is_alarm
+from schemas.manifest import MANIFEST_NAME, parse_manifest
 
 END = None
 SHARD_BYTES = 256 << 20
@@ -47,7 +48,7 @@ KEY_BYTES = 20
 """Of one band of one row in a match block."""
 ROWS_PER_CORE_SECOND = 2500
 """For `--dry-run` alone; measured on pairs of docstring and function."""
-MAX_SOURCE_LOSS_HELP = "warn of sources and groups that lose more of their rows (default: 0.5); when given, exit with 1 after writing the result"
+MAX_SOURCE_LOSS_HELP = "warn of sources and groups that lose more (default: 0.5); when given, end with exit status 1"
 DECONTAMINATE_HELP = f"evaluation texts to keep out: files ({', '.join(SUFFIXES)}) and folders"
 
 

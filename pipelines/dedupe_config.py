@@ -43,10 +43,11 @@ class DedupeConfig:
     contamination_threshold: float = ContaminationRules().threshold
     commonplace_groups: int = ContaminationRules().commonplace_groups
     evaluation_repositories: bool = True
+    max_source_loss: float = 0.5
 
     def __post_init__(self) -> None:
         check_shares(self.validation_share, self.test_share)
-        for name in ("text_threshold", "code_threshold", "leak_threshold"):
+        for name in ("text_threshold", "code_threshold", "leak_threshold", "max_source_loss"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must lie above 0 and at most at 1, not {getattr(self, name)}")
         for name in ("max_per_anchor", "max_per_positive"):

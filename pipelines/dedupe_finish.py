@@ -16,6 +16,7 @@ from pipelines.contamination_table import note_contamination
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.finish import Job, finish_pair_set
 from pipelines.options import UsageError
+from pipelines.source_loss import note_losses, sum_losses
 from schemas.ledger import Ledger, LedgerError
 from schemas.manifest import FileEntry
 
@@ -41,6 +42,10 @@ class FinishDedupe(beam.DoFn):
         check_against_decisions(ledger, summary, files, self.rows)
         warnings = check_shares_reached(self.config, files, summary["groups"], self.rows)
         note_summary(ledger, summary, files)
+        sources = sum_losses([item["losses"] for item in told if "losses" in item])
+        groups = sum_losses([summary["groups"].get("losses", {})])
+        for kind, losses in (("source", sources), ("group", groups)):
+            warnings += note_losses(ledger, kind, losses, self.config.max_source_loss)
         manifest = finish_pair_set(self.job, ledger, files, warnings)
         storage.delete([self.temporary])
         yield manifest.data_id

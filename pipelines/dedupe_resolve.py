@@ -36,6 +36,7 @@ from pipelines.dedupe_files import TemporaryFiles, read_arrays, read_table, writ
 from pipelines.dedupe_match import FACT_KINDS
 from pipelines.dedupe_passing import PASSING
 from pipelines.dedupe_verify import EDGE_KINDS
+from pipelines.source_loss import Loss, count_losses, losses_to_json
 from schemas.evidence import EVIDENCE_SCHEMA
 
 VERDICT_SCHEMA = pa.schema(
@@ -59,7 +60,7 @@ class ResolveRows(beam.DoFn):
         decision = self._contamination(sorted(units)) if self.wanted else None
         facts = [item["facts"] for item in told if "facts" in item]
         known, places, groups = self._touched(facts, units, near, leaks, decision)
-        summary["groups"] = groups
+        summary["groups"] = {"count": len(groups.keys), "largest": int(groups.counts.max(initial=0))}
         if known is not None:
             found, benchmarks = decision.at(places) if decision else (Contamination.none(), np.zeros(0, np.int64))
             verdicts = resolve(as_rows(known), near, leaks, self.config.caps(), found)
@@ -68,6 +69,8 @@ class ResolveRows(beam.DoFn):
                 f"{stage}/{reason}": int(np.isin(verdicts.codes, _codes(stage, reason)).sum())
                 for stage, reason in dict.fromkeys(rule[:2] for rule in RULES[1:])
             }
+            lost = groups.losses(known["group"], verdicts.codes, self.config.max_source_loss)
+            summary["groups"]["losses"] = losses_to_json(lost)
             names = self._benchmarks(verdicts, found, benchmarks)
             table = self._table(known, verdicts, places[:, 1], names)
             if decision:
@@ -99,7 +102,7 @@ class ResolveRows(beam.DoFn):
         near: dict[int, Edges],
         leaks: dict[int, Edges],
         decision: Decision | None,
-    ) -> tuple[pa.Table | None, np.ndarray, dict[str, Any]]:
+    ) -> tuple[pa.Table | None, np.ndarray, GroupCounts]:
         """The rows that share anything, their (unit, row), and how the input is spread over groups."""
         facts = [read_arrays(storage.read_bytes(self.files.path("facts", p)), FACT_KINDS) for p in partitions]
         pairs = np.unique(np.concatenate([np.zeros(0, np.uint64), *(fact[0] for fact in facts)]))
@@ -127,10 +130,9 @@ class ResolveRows(beam.DoFn):
                 table.take(mine).set_column(table.num_columns - 1, "group", table["group"].take(mine).cast(pa.string()))
             )
             places.append(np.stack([np.full(len(mine), unit), mine], 1))
-        spread = {"count": len(groups.keys), "largest": int(groups.counts.max(initial=0))}
         if not sum(map(len, places)):
-            return None, np.zeros((0, 2), int), spread
-        return pa.concat_tables(tables).combine_chunks(), np.concatenate(places), spread
+            return None, np.zeros((0, 2), int), groups
+        return pa.concat_tables(tables).combine_chunks(), np.concatenate(places), groups
 
     def _contamination(self, units: list[int]) -> Decision:
         paths = [(unit, self.files.path("contamination", unit)) for unit in units]
@@ -188,6 +190,13 @@ class GroupCounts:
         self.keys, places = np.unique(np.concatenate([self.keys, keys]), return_inverse=True)
         self.counts = np.zeros(len(self.keys), np.int64)
         np.add.at(self.counts, places, counts)
+
+    def losses(self, groups: pa.ChunkedArray, codes: np.ndarray, most: float) -> dict[str, Loss]:
+        """The groups that lost more than the share `most`; given are group and code of rows with a verdict."""
+        found = count_losses(groups, codes)
+        for name, loss in found.items():
+            loss.rows = int(self.counts[np.searchsorted(self.keys, xxhash.xxh3_64_intdigest(name.encode()))])
+        return {name: loss for name, loss in found.items() if loss.is_over(most)}
 
 
 def as_rows(known: pa.Table) -> Rows:

@@ -566,7 +566,8 @@ def test_a_source_or_group_that_loses_too_much_raises_the_alarm(tmp_path: Path, 
         "source docstring_code/python lost 99.2% of its 120 rows",
         "group lost.org lost 99.2% of its 120 rows",
     ]
-    assert "near_duplicate 119" in warnings[0]
+    # A bucket of so many is compared in windows; what a window leaves over has the same positive.
+    assert warnings[0].endswith(": near_duplicate 118, positive_repeats 1")
     flags = ["--input", str(folder), "--output", str(tmp_path / "gate"), "--quiet", *splits]
     assert dedupe.main([*flags, "--max-source-loss", "0.9"]) == 1
     assert read_manifest(tmp_path / "gate").data_id == read_manifest(out).data_id
