@@ -10,12 +10,14 @@ import glob
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from miners.code.filters import CodeFilters
+from miners.code.config import ANCHORS, SECRETS, CodeConfig
+from miners.code.filters import FILTER_SETS, CodeFilters
 from miners.code.language import LANGUAGES, language_for_path
-from miners.code.mine import ANCHORS, CodeConfig, broken_repository, mine_repository
+from miners.code.license_expressions import permissive_licenses, read_licenses
+from miners.code.mine import broken_repository, mine_repository
 from miners.code.repository import Repository, UnreadableError
 from miners.code.repository_archive import ArchiveRepository, is_archive
 from miners.code.repository_folder import FolderRepository
@@ -123,22 +125,76 @@ def make_parser() -> JobParser:
         metavar="NAME",
         help=f"only these (default: all of {', '.join(LANGUAGES)})",
     )
-    parser.add_argument("--filters", choices=("default", "none"), default="default", help="which pairs to keep")
     parser.add_argument("--anchor", choices=ANCHORS, default="docstring", help="the whole documentation or its summary")
+    parser.add_argument(
+        "--filters",
+        choices=sorted(FILTER_SETS),
+        default="default",
+        help="a named set of rules for which pairs to keep; --recipe changes its thresholds (default: default)",
+    )
+    parser.add_argument(
+        "--licenses",
+        default="any",
+        metavar="permissive|any|FILE",
+        help="licences to keep code under; FILE lists SPDX identifiers, one a line (default: any)",
+    )
+    parser.add_argument(
+        "--secrets",
+        choices=SECRETS,
+        default="redact",
+        help="keys and passwords: put a placeholder there, drop the pair, or keep them (default: redact)",
+    )
+    parser.add_argument(
+        "--no-docstring-parts",
+        dest="docstring_parts",
+        action="store_false",
+        help="do not read parameters, returns and raises out of the documentation",
+    )
     return parser
 
 
 def make_config(args: Any) -> CodeConfig:
-    """The miner's settings from the flags and the recipe. Raises UsageError."""
+    """The miner's settings from the flags, the recipe and the list of licences. Raises UsageError."""
     if args.filters == "none" and args.recipe:
         raise UsageError("--recipe sets thresholds of the filters, and --filters none has none; leave one of them out")
     try:
-        known = {field.name: field.default for field in fields(CodeFilters)}
-        filters = CodeFilters(**read_recipe(args.recipe, known)) if args.filters == "default" else None
-        config = CodeConfig(tuple(sorted(set(args.languages))), args.anchor, filters)
+        return CodeConfig(
+            languages=tuple(sorted(set(args.languages))),
+            anchor=args.anchor,
+            filters=_filters(args.filters, args.recipe),
+            licenses=_licenses(args.licenses),
+            secrets=args.secrets,
+            docstring_parts=args.docstring_parts,
+            keep_rejects=args.keep_rejects,
+        )
     except ValueError as error:
         raise UsageError(str(error)) from None
-    return replace(config, keep_rejects=args.keep_rejects)
+
+
+def _filters(name: str, recipe: str | None) -> CodeFilters | None:
+    """A named set with the recipe's thresholds laid over it."""
+    named = FILTER_SETS[name]
+    if named is None:
+        return None
+    settings = read_recipe(recipe, asdict(named))
+    return CodeFilters(**settings | {"docstring_languages": tuple(settings["docstring_languages"])})
+
+
+def _licenses(policy: str) -> frozenset[str] | None:
+    if policy == "any":
+        return None
+    if policy == "permissive":
+        return permissive_licenses()
+    try:
+        return read_licenses(storage.read_bytes(policy).decode("utf-8"), policy)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"--licenses is permissive, any, or a file; {policy!r} cannot be read: {error}") from None
+
+
+def settings_of(config: CodeConfig) -> dict[str, Any]:
+    """The settings as plain values, for the manifest."""
+    licenses = None if config.licenses is None else sorted(config.licenses)
+    return asdict(config) | {"licenses": licenses}
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -146,7 +202,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     command = parse(make_parser(), argv)
     config = make_config(command.args)
     units = find_units(command.args.input)
-    return run_mine_job(command, CodeMiner(config), units, asdict(config))
+    return run_mine_job(command, CodeMiner(config), units, settings_of(config))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,44 +7,28 @@ failed file more. `schemas.ledger` lists the reasons in the order in which they 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from miners.code.extract import PARSE_SECONDS, Function
-from miners.code.filters import CodeFilters, content_reason, pair_reason, path_reason
-from miners.code.language import LANGUAGES, Language, language_for_path
-from miners.code.licenses import Licenses
+from miners.code.config import CodeConfig
+from miners.code.filters import content_reason, path_reason
+from miners.code.language import Language, language_for_path
+from miners.code.license_expressions import is_allowed
+from miners.code.licenses import LicenseFinding, Licenses
+from miners.code.pairing import Found, pairs_of
 from miners.code.parsing_batch import ParseFailure, Parsing, ParsingHere, Source
+from miners.code.permalinks import Permalinks, permalinks
 from miners.code.repository import MAX_FILE_BYTES, Entry, Repository, UnreadableError
 from schemas.ledger import Ledger
-from schemas.pair import DOCSTRING_CODE, Pair, Provenance, make_pair
+from schemas.pair import Pair, Provenance
 from schemas.rejects import Reject
 
-DEFAULT_FILTERS = CodeFilters()
-ANCHORS = ("docstring", "summary")
 BATCH_BYTES = 1 << 20
 """Source that goes to the parser at once: enough that a message costs nothing beside it."""
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _BINARY_HEAD = 8000
 """Git's own rule: a NUL in the first 8,000 bytes makes a file binary."""
-
-
-@dataclass(frozen=True)
-class CodeConfig:
-    """What a run asks for. `filters` of None keeps whatever can be a pair."""
-
-    languages: tuple[str, ...] = LANGUAGES
-    anchor: str = "docstring"
-    filters: CodeFilters | None = DEFAULT_FILTERS
-    parse_seconds: float = PARSE_SECONDS
-    keep_rejects: bool = False
-
-    def __post_init__(self) -> None:
-        unknown = [name for name in self.languages if name not in LANGUAGES]
-        if unknown or not self.languages:
-            raise ValueError(f"there is no language {', '.join(unknown)!r}; the languages are {', '.join(LANGUAGES)}")
-        if self.anchor not in ANCHORS:
-            raise ValueError(f"there is no anchor {self.anchor!r}; the anchors are {', '.join(ANCHORS)}")
 
 
 class SourceFile(NamedTuple):
@@ -57,8 +41,20 @@ class SourceFile(NamedTuple):
     """What a row's id takes for the file, beside the span in it."""
     read: Callable[[], bytes]
     """Its bytes; UnreadableError where they cannot be had."""
-    license_of: Callable[[bytes], str | None]
+    license_of: Callable[[bytes], LicenseFinding]
     """Its licence, from its bytes and what stands around it."""
+    links: Permalinks | None = None
+    """Where its repository is shown."""
+    known: tuple[Language, str] | None = None
+    """Its language and grammar, where something else than its path tells them."""
+
+
+class BadRow(NamedTuple):
+    """A row of a table, or the rest of one, that could not be read."""
+
+    where: str
+    why: str
+    reason: str = "bad_row"
 
 
 def mine_repository(
@@ -70,6 +66,7 @@ def mine_repository(
     """
     about = repository.about
     licenses = Licenses(repository.entries, repository.read, about.license)
+    links = permalinks(about.remote, about.revision)
     whole = Provenance(uri=uri, repo=about.name, revision=about.revision, date=about.date)
     files = (
         SourceFile(
@@ -77,7 +74,8 @@ def mine_repository(
             replace(whole, path=entry.path),
             ("code", about.name, entry.path),
             partial(repository.read, entry),
-            partial(licenses.of, entry.path),
+            partial(licenses.find, entry.path),
+            links,
         )
         for entry in repository.entries
     )
@@ -95,12 +93,15 @@ def broken_repository(uri: str, reason: str, cause: str, config: CodeConfig, led
 
 
 def mine_files(
-    files: Iterable[SourceFile], config: CodeConfig, ledger: Ledger, parsing: Parsing
+    files: Iterable[SourceFile | BadRow], config: CodeConfig, ledger: Ledger, parsing: Parsing
 ) -> Iterator[Pair | Reject]:
     """The pairs of files that come one after the other; a batch of some `BATCH_BYTES` at a time is in memory."""
     batch: list[_Wanted] = []
     size = 0
     for file in files:
+        if isinstance(file, BadRow):
+            yield from broken_repository(file.where, file.reason, file.why, config, ledger)
+            continue
         ledger.read("file")
         try:
             wanted = _wanted(file, config)
@@ -124,34 +125,42 @@ class _Wanted(NamedTuple):
     file: SourceFile
     language: Language
     source: Source
+    license: LicenseFinding | None
+    """Where the policy has asked for it already."""
 
 
 def _wanted(file: SourceFile, config: CodeConfig) -> _Wanted | str:
     """The file as it goes to the parser, or the first reason why it does not. Raises UnreadableError."""
-    known = None if file.entry.refusal else language_for_path(file.entry.path)
+    known = None if file.entry.refusal else file.known or language_for_path(file.entry.path)
     reason = _entry_reason(file.entry, known, config)
     if reason is not None or known is None:
         return reason or "unknown_language"
     data = file.read()
     reason = _source_reason(data, config)
-    return reason or _Wanted(file, known[0], Source(data, known[1], file.entry.path))
+    license = None
+    if reason is None and config.licenses is not None:
+        license = file.license_of(data)
+        reason = None if license.spdx and is_allowed(license.spdx, config.licenses) else "license"
+    return reason or _Wanted(file, known[0], Source(data, known[1], file.entry.path), license)
 
 
 def _mine_batch(
     batch: Sequence[_Wanted], config: CodeConfig, ledger: Ledger, parsing: Parsing
 ) -> Iterator[Pair | Reject]:
     parsed = parsing.parse([wanted.source for wanted in batch])
-    for (file, language, source), found in zip(batch, parsed, strict=True):
-        if isinstance(found, ParseFailure):
-            yield from _fail(file, found, config, ledger)
+    found: list[Found] = []
+    for (file, language, source, license), functions in zip(batch, parsed, strict=True):
+        if isinstance(functions, ParseFailure):
+            yield from _fail(file, functions, config, ledger)
             continue
         ledger.keep("file")
-        ledger.made("file", len(found))
-        if any(function.docstring is not None for function in found):
-            licensed = replace(file.place, license=file.license_of(source.data))
-            file = file._replace(place=licensed)
-        for function in found:
-            yield from _mine_function(function, file, language, config, ledger)
+        ledger.made("file", len(functions))
+        place = file.place
+        if any(function.docstring is not None for function in functions):
+            license = license or file.license_of(source.data)
+            place = replace(place, license=license.spdx)
+        found.append(Found(functions, language, source.grammar, place, file.key, file.links))
+    yield from pairs_of(found, config, ledger)
 
 
 def _fail(file: SourceFile, failure: ParseFailure, config: CodeConfig, ledger: Ledger) -> Iterator[Reject]:
@@ -168,7 +177,7 @@ def _entry_reason(entry: Entry, known: tuple[Language, str] | None, config: Code
         return "unknown_language"
     if known[0].name not in config.languages:
         return "other_language"
-    reason = path_reason(entry.path, known[0]) if config.filters else None
+    reason = path_reason(entry.path, known[0], config.filters) if config.filters else None
     if reason:
         return reason
     if entry.size > MAX_FILE_BYTES:
@@ -180,65 +189,8 @@ def _source_reason(source: bytes, config: CodeConfig) -> str | None:
     """What a file's bytes say."""
     if not source.strip():
         return "empty"
+    if source.startswith(_LFS_POINTER):
+        return "lfs_pointer"
     if b"\0" in source[:_BINARY_HEAD]:
         return "binary"
     return content_reason(source, config.filters) if config.filters else None
-
-
-def _mine_function(
-    function: Function, file: SourceFile, language: Language, config: CodeConfig, ledger: Ledger
-) -> Iterator[Pair | Reject]:
-    ledger.read("function")
-    if function.docstring is None:
-        ledger.drop("function", "no_docstring")
-        if config.keep_rejects:
-            yield Reject("function", "no_docstring", _provenance(function, file.place), function.code)
-        return
-    if function.has_error:
-        ledger.fail("function", "syntax_error")
-        if config.keep_rejects:
-            yield Reject("function", "syntax_error", _provenance(function, file.place), function.code)
-        return
-    ledger.keep("function")
-    ledger.made("function", 1)
-    yield from _make_pair(function, file, language, config, ledger)
-
-
-def _make_pair(
-    function: Function, file: SourceFile, language: Language, config: CodeConfig, ledger: Ledger
-) -> Iterator[Pair | Reject]:
-    ledger.read("pair")
-    anchor = (function.docstring if config.anchor == "docstring" else function.summary) or ""
-    reason = None if anchor.strip() else "empty_docstring"
-    if reason is None and config.filters:
-        reason = pair_reason(function, anchor, language, config.filters)
-    provenance = _provenance(function, file.place)
-    if reason:
-        ledger.drop("pair", reason)
-        if config.keep_rejects:
-            yield Reject("pair", reason, provenance, f"{anchor}\n\n{function.code}")
-        return
-    pair = make_pair(
-        kind=DOCSTRING_CODE,
-        language=language.name,
-        anchor=anchor,
-        positive=function.code,
-        place=(*file.key, function.start_byte, function.end_byte),
-        group=file.place.repo,
-        provenance=provenance,
-    )
-    ledger.keep("pair")
-    yield pair
-
-
-def _provenance(function: Function, place: Provenance) -> Provenance:
-    return replace(
-        place,
-        start_byte=function.start_byte,
-        end_byte=function.end_byte,
-        start_line=function.start_line,
-        end_line=function.end_line,
-        symbol=function.symbol,
-        docstring_raw=function.docstring_raw,
-        comment_rule=function.comment_rule,
-    )

@@ -1,7 +1,7 @@
 """What a repository is to the miner: named files in one order, each readable alone, and what is known of the whole.
 
-Readers for folders, git repositories and archives stand in `repository_folder`, `repository_git` and
-`repository_archive`.
+Readers for folders, git repositories and archives stand in `repository_folder`, `repository_git`,
+`repository_clone` and `repository_archive`.
 None follows a link, runs anything that a repository brings, or writes a file under a name of its choosing.
 """
 
@@ -15,6 +15,8 @@ from typing import Any, Protocol
 MAX_FILE_BYTES = 1_000_000
 """Larger files are refused unread. A parser takes 59 bytes of memory a byte of minified source."""
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz", ".zip", ".whl")
+MAX_FILES = 1_000_000
+"""No more files of one repository are listed: a tree can name itself, and a tar hold nothing but names."""
 MAX_PATH_PARTS = 200
 MAX_PATH_CHARS = 4096
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -46,6 +48,8 @@ class About:
     license: str | None = None
     """SPDX identifier, where the repository's own metadata states one."""
     date: str | None = None
+    remote: str | None = None
+    """Where it was cloned from, as git or a browser writes it."""
 
 
 class Repository(Protocol):

@@ -1,4 +1,4 @@
-"""A git repository, bare or checked out: the tree of HEAD, read from the object store.
+"""A git repository, bare or checked out: the tree of a revision, read from the object store.
 
 Nothing of the repository runs: no hook, filter, pager, monitor or transport; submodules and LFS files are not fetched.
 """
@@ -9,13 +9,16 @@ import contextlib
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from miners.code.repository import About, Entry, UnreadableError, in_order, safe_path, strip_suffix
+from miners.code.repository import MAX_FILES, About, Entry, UnreadableError, in_order, safe_path, strip_suffix
 
 GIT_SECONDS = 120
 _REMOTE = re.compile(r"(?:^[a-z+]+://[^/]+/|^[^/\s:]+@?[^/\s:]*:)(?P<path>.+?)/?$")
-_SAFE = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.pager=cat", "safe.directory=*")
+SAFE_SETTINGS = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.pager=cat", "safe.directory=*")
+_BLOCK = 1 << 20
+_COMMITTED = re.compile(rb"^committer .*> (\d+) [+-]\d+$", re.MULTILINE)
 
 
 def is_git(path: str) -> bool:
@@ -25,19 +28,32 @@ def is_git(path: str) -> bool:
     return all(os.path.exists(os.path.join(path, name)) for name in ("HEAD", "objects", "refs"))
 
 
-class GitRepository:
-    """HEAD's files. Raises UnreadableError for a repository without a commit, and where git is not installed."""
+def name_of_remote(url: str) -> str | None:
+    """The last two parts of a remote's path, `owner/name`; None for a folder of this machine."""
+    found = _REMOTE.search(url)
+    if not found or url.startswith("file:"):
+        return None
+    return strip_suffix("/".join(found["path"].strip("/").split("/")[-2:]))
 
-    def __init__(self, path: str) -> None:
+
+class GitRepository:
+    """The files of `revision`: a branch, a tag, a commit; `name` of None is told from the remote or the folder.
+
+    Raises UnreadableError where there is no such commit, and where git is not installed.
+    """
+
+    _blobs: subprocess.Popen[bytes] | None = None
+
+    def __init__(self, path: str, revision: str = "HEAD", name: str | None = None, remote: str | None = None) -> None:
         self._path = os.path.abspath(path)
-        self._blobs: subprocess.Popen[bytes] | None = None
-        revision = self._git("rev-parse", "--verify", "--quiet", "HEAD^{commit}").decode().strip()
-        seconds = int(self._git("show", "-s", "--format=%ct", revision).split()[-1])
-        date = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self.about: About = About(self._name(), revision, None, date)
+        commit = self._commit(revision)
+        # Not by `git show`: it may run a program of the repository's settings to check a signature.
+        date = _date(self._git("cat-file", "commit", commit))
+        remote = remote or self._remote()
+        name = name or name_of_remote(remote) or strip_suffix(os.path.basename(self._path))
+        self.about: About = About(name, commit, None, date, remote or None)
         self.broken: list[str] = []
-        listing = self._git("ls-tree", "-r", "-z", "-l", "--full-tree", revision)
-        self.entries: list[Entry] = in_order(map(_entry, filter(None, listing.split(b"\0"))))
+        self.entries: list[Entry] = in_order(map(_entry, self._listing(commit)))
 
     def read(self, entry: Entry) -> bytes:
         """A blob through one long-lived `git cat-file`."""
@@ -47,7 +63,7 @@ class GitRepository:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=_environment(),
+                env=environment(),
             )
         stdin, stdout = self._blobs.stdin, self._blobs.stdout
         if stdin is None or stdout is None:
@@ -78,31 +94,61 @@ class GitRepository:
             blobs.kill()
             blobs.wait()
 
-    def _name(self) -> str:
+    def _commit(self, revision: str) -> str:
+        if not revision or revision.startswith("-"):
+            raise UnreadableError(f"{revision!r} names no revision")
         try:
-            url = self._git("config", "--get", "remote.origin.url").decode("utf-8", "replace").strip()
+            return self._git("rev-parse", "--verify", "--quiet", revision + "^{commit}").decode().strip()
+        except UnreadableError as error:
+            raise UnreadableError(str(error) or f"{revision} names no commit") from None
+
+    def _listing(self, revision: str) -> Iterator[bytes]:
+        """The lines of the tree; of one that never ends (folders within themselves a million times) `MAX_FILES`."""
+        command = self._command("ls-tree", "-r", "-z", "-l", "--full-tree", revision)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as listing:
+            count, rest = 0, b""
+            while listing.stdout and (block := listing.stdout.read(_BLOCK)):
+                *lines, rest = (rest + block).split(b"\0")
+                count += len(lines)
+                if count > MAX_FILES:
+                    listing.kill()
+                    self.broken.append(f"lists more than {MAX_FILES:,} files; the rest was not read")
+                    return
+                yield from lines
+            cause = listing.stderr.read() if listing.stderr else b""
+            if listing.wait():
+                self.broken.append("git ls-tree: " + " ".join(cause.decode("utf-8", "replace").split()))
+
+    def _remote(self) -> str:
+        try:
+            return self._git("config", "--get", "remote.origin.url").decode("utf-8", "replace").strip()
         except UnreadableError:
-            url = ""
-        found = _REMOTE.search(url)
-        if found and not url.startswith("file:"):
-            return strip_suffix("/".join(found["path"].strip("/").split("/")[-2:]))
-        return strip_suffix(os.path.basename(self._path))
+            return ""
 
     def _command(self, *arguments: str) -> list[str]:
-        settings = [part for setting in _SAFE for part in ("-c", setting)]
+        settings = [part for setting in SAFE_SETTINGS for part in ("-c", setting)]
         return ["git", "--no-pager", "--no-replace-objects", *settings, "-C", self._path, *arguments]
 
     def _git(self, *arguments: str) -> bytes:
         try:
             done = subprocess.run(
-                self._command(*arguments), capture_output=True, env=_environment(), timeout=GIT_SECONDS, check=False
+                self._command(*arguments), capture_output=True, env=environment(), timeout=GIT_SECONDS, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise UnreadableError(f"git does not run here: {error}") from None
         if done.returncode:
-            cause = " ".join(done.stderr.decode("utf-8", "replace").split()) or "HEAD names no commit"
-            raise UnreadableError(f"git {arguments[0]}: {cause}")
+            cause = " ".join(done.stderr.decode("utf-8", "replace").split())
+            raise UnreadableError(f"git {arguments[0]}: {cause}" if cause else "")
         return done.stdout
+
+
+def _date(commit: bytes) -> str | None:
+    """When the commit object was made; None for a date that is none."""
+    found = _COMMITTED.search(commit.split(b"\n\n", 1)[0])
+    try:
+        return datetime.fromtimestamp(int(found[1]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if found else None
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def _entry(line: bytes) -> Entry:
@@ -118,7 +164,7 @@ def _entry(line: bytes) -> Entry:
     return Entry(safe, count, None if mode.startswith(b"100") else "not_a_file", key)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """No settings of the user or the machine, no prompt, no transport (a partial clone would fetch what it lacks)."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return kept | {

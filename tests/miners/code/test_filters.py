@@ -2,10 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from miners.code import functions
-from miners.code.filters import CodeFilters, content_reason, pair_reason, path_reason
+from miners.code.filters import FILTER_SETS, CodeFilters, content_reason, path_reason
 from miners.code.language import load
-from schemas.ledger import REASONS
 
 PYTHON = load("python")
 
@@ -24,7 +22,8 @@ PYTHON = load("python")
     ],
 )
 def test_paths_match_whole_parts(path, reason):
-    assert path_reason(path, PYTHON) == reason
+    assert path_reason(path, PYTHON, CodeFilters()) == reason
+    assert path_reason(path, PYTHON, FILTER_SETS["codesearchnet"]) is None
 
 
 def test_content():
@@ -33,34 +32,17 @@ def test_content():
     assert content_reason(b"x=1;" * 5000, filters) == "minified"
     assert content_reason(b"x = 1\n" * 5000, filters) is None
     assert content_reason(b"x = 1\n" * 50_000 + b"y" * 20_000, filters) == "minified"
-
-
-@pytest.mark.parametrize(
-    ("name", "doc", "lines", "reason"),
-    [
-        ("f", "Adds two numbers.", 5, None),
-        ("f", "加算 する 関数 です", 5, None),
-        ("f", "Adds.", 5, "docstring_too_short"),
-        ("f", "word other " * 400, 5, "docstring_too_long"),
-        ("f", "TODO write this down", 5, "boilerplate"),
-        ("f", "a b c -----------------------------", 5, "few_letters"),
-        ("f", "the the the the the the a b c d e f", 5, "repeated_word"),
-        ("__init__", "Makes a thing.", 5, "constructor"),
-        ("f", "Adds two numbers.", 1, "code_too_short"),
-        ("f", "Adds two numbers.", 300, "code_too_long"),
-    ],
-)
-def test_first_reason_of_a_pair(name, doc, lines, reason):
-    source = f'def {name}():\n    """{doc}"""\n' + "    x = 1\n" * lines
-    (function,) = functions(source.encode(), "python")
-    assert pair_reason(function, function.docstring, PYTHON, CodeFilters()) == reason
-    assert reason is None or reason in REASONS["mine-code/pair"]
+    assert content_reason(b"x=1;" * 5000, FILTER_SETS["vault"]) is None
 
 
 def test_thresholds_that_contradict_are_an_error():
     with pytest.raises(ValueError, match="minimum is above"):
         CodeFilters(min_code_lines=10, max_code_lines=5)
+    with pytest.raises(ValueError, match="boilerplate is 'somewhere'"):
+        CodeFilters(boilerplate="somewhere")
+    with pytest.raises(ValueError, match="'klingon' is no language"):
+        CodeFilters(docstring_languages=("klingon",))
 
 
 def test_own_sources_are_no_tests():
-    assert path_reason(Path("miners/code/filters.py").as_posix(), PYTHON) is None
+    assert path_reason(Path("miners/code/filters.py").as_posix(), PYTHON, CodeFilters()) is None

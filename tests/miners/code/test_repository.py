@@ -2,10 +2,12 @@
 
 import io
 import os
+import shutil
 import stat
 import subprocess
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from miners.code.repository_git import GitRepository, is_git
 from schemas.ledger import Ledger
 from schemas.pair import Pair
 
+ROOT = Path(__file__).resolve().parents[3]
 GOOD = b'def add(a, b):\n    """Adds two numbers up."""\n    c = a + b\n    return c\n'
 
 
@@ -165,7 +168,7 @@ def test_git_bare_and_checked_out_give_the_same_rows(tmp_path):
     work = tmp_path / "thing"
     (work / "src").mkdir(parents=True)
     (work / "src" / "ä.py").write_bytes(GOOD)
-    (work / "LICENSE").write_text("Mozilla Public License Version 2.0\n")
+    shutil.copy(ROOT / "LICENSE", work)
     (work / "link.py").symlink_to("/etc/passwd")
     git(work, "init", "-q")
     git(work, "remote", "add", "origin", "git@example.org:owner/thing.git")
@@ -180,7 +183,7 @@ def test_git_bare_and_checked_out_give_the_same_rows(tmp_path):
     (pair,), files = mine(GitRepository(str(work)))
     (bare,), _ = mine(GitRepository(str(tmp_path / "bare.git")))
     assert pair == bare
-    assert (pair.group, pair.provenance.path, pair.provenance.license) == ("owner/thing", "src/ä.py", "MPL-2.0")
+    assert (pair.group, pair.provenance.path, pair.provenance.license) == ("owner/thing", "src/ä.py", "Apache-2.0")
     assert len(pair.provenance.revision) == 40
     assert files.dropped == {"link": 1, "unknown_language": 1}
 

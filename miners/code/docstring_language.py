@@ -1,0 +1,50 @@
+"""The natural language of documentation: most is English and says so by its first words; the rest is identified."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from miners.web.languages import passage_language
+
+LEAST_WORDS = 3
+"""Below this many words no language is told."""
+LEAST_SCORE = 0.5
+"""A weaker guess is none."""
+_WORD = re.compile(r"[^\W\d_]+")
+_NOT_PROSE = re.compile(r"`[^`\n]*`|https?://\S+|\S*[_(){}\[\]<>=/\\]\S*|^\s*>>>.*$", re.MULTILINE)
+_HEAD_CHARS = 240
+_ENGLISH_ONLY = frozenset(
+    {"the", "this", "that", "and", "with", "from", "which", "are", "when", "returns", "return", "given", "whether"}
+)
+_ENGLISH_TOO = frozenset(
+    {
+        *("a", "an", "as", "at", "be", "by", "for", "if", "in", "into", "is", "it", "its", "not", "of", "on", "or"),
+        *("to", "use", "used"),
+    }
+)
+
+
+def docstring_languages(docstrings: Sequence[str]) -> list[str | None]:
+    """BCP 47 codes, one a docstring; None where there is no prose or no language is likely.
+
+    Names, code, links and doctests are not read. Two English function words, one of which no other language of Latin
+    letters has, among ASCII alone make English.
+    """
+    return [_language(text) for text in docstrings]
+
+
+def _language(text: str) -> str | None:
+    head = _NOT_PROSE.sub(" ", text[:_HEAD_CHARS])
+    words = _WORD.findall(head)
+    if head.isascii():
+        if len(words) < LEAST_WORDS:
+            return None
+        known = {word.lower() for word in words}
+        strict = len(known & _ENGLISH_ONLY)
+        if strict and strict + len(known & _ENGLISH_TOO) >= 2:
+            return "en"
+    elif sum(map(len, words)) < 2 * LEAST_WORDS:
+        return None
+    language, score = passage_language(" ".join(words))
+    return None if language == "und" or score < LEAST_SCORE else language

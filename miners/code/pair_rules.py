@@ -1,0 +1,159 @@
+"""Which pairs are worth having: rules about a function and its documentation.
+
+A rule matches whole words (a list of substrings would drop `latest` for `test`) and reads every script: words of
+scripts without spaces are counted by their characters.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from miners.code.extract import Function
+from miners.code.filters import CodeFilters
+from miners.code.language import Language
+from miners.near_duplicates.words import words as spoken_words
+
+_ASCII_WORD = re.compile(r"\w+")
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+_LETTERS = re.compile("[A-Za-z]+")
+_BOILERPLATE = re.compile(
+    r"""^\W*(?:todo|fixme|xxx|hack)\b                                       # work to be done, as a note's first word
+      | \bcopyright\s+(?:\(c\)|©|\d{4}|by\b|the\b|holders?\b) | \(c\)\s+copyright\b | ©\s*\d{4}
+      | \ball\ rights\ reserved\b | \blicen[sc]ed\ (?:under|to)\ the\b | \bspdx-license-identifier\b
+      | \b(?:this\ (?:file|code|method|function|class|module)\ (?:was|is|has\ been)\ )?
+        (?:automatically|auto-?)[ -]?generated\b
+      | \bgenerated\ by\ (?:the\ )?(?:protocol|swagger|openapi|thrift|antlr|protoc|cython|swig|javacc|yacc|bison)\b
+      | \bdo\ not\ (?:edit|modify)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_BOILERPLATE_ANYWHERE = re.compile(rf"{_BOILERPLATE.pattern}|\b(?:todo|fixme)\b", re.IGNORECASE | re.VERBOSE)
+_LINK = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.|mailto:)\S+|\b[\w.+-]+@[\w-]+\.[\w.-]+", re.IGNORECASE)
+_LINK_WORDS = frozenset(
+    {
+        *("see", "cf", "link", "links", "ref", "url", "source", "from", "also", "via", "at", "on", "in", "to", "and"),
+        *(
+            "or",
+            "the",
+            "for",
+            "more",
+            "info",
+            "information",
+            "details",
+            "documentation",
+            "docs",
+            "here",
+            "http",
+            "https",
+        ),
+    }
+)
+"""Words that say no more than that an address follows."""
+_NAME_OF_CODE = re.compile(
+    r"""`[^`\s]+`                               # in backticks, one word
+      | [A-Za-z_]\w*\(\)?                       # a call
+      | \w*[A-Za-z0-9]_\w+ | _\w+               # snake_case
+      | [a-z]+[a-z0-9]*[A-Z]\w*                 # camelCase
+      | [A-Za-z_]\w*(?:(?:\.|::|->)[A-Za-z_]\w*)+(?=\W|$)   # a.b, a::b, a->b
+    """,
+    re.VERBOSE,
+)
+_NAME_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+")
+_TEST_WORDS = frozenset({"test", "tests"})
+
+
+def text_reason(anchor: str, filters: CodeFilters) -> str | None:
+    """What speaks against documentation by itself."""
+    words = _words(anchor)
+    if len(words) < filters.min_docstring_words:
+        return "docstring_too_short"
+    if 0 < filters.max_docstring_words < len(words):
+        return "docstring_too_long"
+    if filters.min_docstring_tokens or filters.max_docstring_tokens:
+        tokens = len(_TOKEN.findall(anchor)) if anchor.isascii() else max(len(_TOKEN.findall(anchor)), len(words))
+        if tokens < filters.min_docstring_tokens:
+            return "docstring_too_short"
+        if 0 < filters.max_docstring_tokens < tokens:
+            return "docstring_too_long"
+    if _is_boilerplate(anchor, filters.boilerplate):
+        return "boilerplate"
+    if filters.drop_only_links and _is_only_links(anchor):
+        return "only_links"
+    if _letter_share(anchor) < filters.min_letter_share:
+        return "few_letters"
+    if 0 < filters.max_top_word_share < _top_word_share(words, filters.top_word_from):
+        return "repeated_word"
+    if filters.max_identifier_share:
+        names = sum(1 for _ in _NAME_OF_CODE.finditer(anchor))
+        if names > filters.max_identifier_share * len(words):
+            return "identifiers"
+    return None
+
+
+def language_reason(language: str | None, filters: CodeFilters) -> str | None:
+    """`docstring_language`, for documentation that is known to be in none of the wanted languages."""
+    wanted = filters.docstring_languages
+    return "docstring_language" if wanted and language is not None and language not in wanted else None
+
+
+def function_reason(function: Function, language: Language, filters: CodeFilters) -> str | None:
+    """What speaks against the function."""
+    if filters.test_functions and _is_test(function.name, filters.test_functions):
+        return "test_function"
+    if filters.drop_constructors and is_constructor(function.symbol, language):
+        return "constructor"
+    lines = sum(1 for line in function.code.split("\n") if line and not line.isspace())
+    if lines < filters.min_code_lines:
+        return "code_too_short"
+    if 0 < filters.max_code_lines < lines or 0 < filters.max_code_chars < len(function.code):
+        return "code_too_long"
+    if filters.min_code_tokens or filters.max_code_tokens:
+        tokens = len(_TOKEN.findall(function.code))
+        if tokens < filters.min_code_tokens:
+            return "code_too_short"
+        if 0 < filters.max_code_tokens < tokens:
+            return "code_too_long"
+    return None
+
+
+def is_constructor(symbol: str, language: Language) -> bool:
+    """Whether the function makes its class, or is a method that every class has: its language lists the names.
+
+    In any language a method with its class's name is a constructor.
+    """
+    *around, name = symbol.split(".")
+    return bool(language.constructors.fullmatch(name)) or (bool(around) and name.lstrip("~") == around[-1])
+
+
+def _is_test(name: str, which: str) -> bool:
+    words = [word.lower() for word in _NAME_WORD.findall(name)]
+    return not _TEST_WORDS.isdisjoint(words[:1] if which == "first_word" else words)
+
+
+def _is_boilerplate(text: str, where: str) -> bool:
+    if where == "anywhere":
+        return bool(_BOILERPLATE_ANYWHERE.search(text))
+    return where == "first_line" and bool(_BOILERPLATE.search(text.lstrip().split("\n", 1)[0]))
+
+
+def _is_only_links(text: str) -> bool:
+    bare, links = _LINK.subn(" ", text)
+    return links > 0 and _LINK_WORDS.issuperset(_ASCII_WORD.findall(bare.lower()))
+
+
+def _words(text: str) -> Sequence[str]:
+    return _ASCII_WORD.findall(text.lower()) if text.isascii() else spoken_words(text)
+
+
+def _top_word_share(words: Sequence[str], least: int) -> float:
+    return Counter(words).most_common(1)[0][1] / len(words) if len(words) >= max(1, least) else 0.0
+
+
+def _letter_share(text: str) -> float:
+    bare = "".join(text.split())
+    if bare.isascii():
+        return sum(map(len, _LETTERS.findall(bare))) / max(1, len(bare))
+    return sum(unicodedata.category(char)[0] in "LM" for char in bare) / max(1, len(bare))

@@ -1,0 +1,138 @@
+"""Functions in, pairs out: the rules are asked, secrets go, and each function and pair is counted in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from miners.code.config import CodeConfig
+from miners.code.docstring_language import docstring_languages
+from miners.code.extract import Function
+from miners.code.language import Language
+from miners.code.pair_rules import function_reason, language_reason, text_reason
+from miners.code.permalinks import Permalinks
+from miners.code.secret_removal import parses_as_before, without_secrets
+from schemas.ledger import Ledger
+from schemas.pair import DOCSTRING_CODE, Pair, Provenance, make_pair, make_signals
+from schemas.rejects import Reject
+
+
+class Found(NamedTuple):
+    """The functions of one file, and what a row says of that file."""
+
+    functions: Sequence[Function]
+    language: Language
+    grammar: str
+    place: Provenance
+    key: tuple[str | int, ...]
+    """What a row's id takes for the file, beside the span in it."""
+    links: Permalinks | None
+
+
+class Candidate(NamedTuple):
+    """A documented function that the rules about text and code let through."""
+
+    function: Function
+    file: Found
+    anchor: str
+
+
+def pairs_of(files: Sequence[Found], config: CodeConfig, ledger: Ledger) -> Iterator[Pair | Reject]:
+    """The pairs of a batch of files, in order, and the rejects where `config` keeps them."""
+    candidates: list[Candidate] = []
+    for file in files:
+        for function in file.functions:
+            candidate = _candidate(function, file, config, ledger)
+            if isinstance(candidate, Candidate):
+                candidates.append(candidate)
+            elif candidate is not None:
+                yield candidate
+    languages = docstring_languages([candidate.anchor for candidate in candidates])
+    for candidate, language in zip(candidates, languages, strict=True):
+        row = _row(candidate, language, config, ledger)
+        if row is not None:
+            yield row
+
+
+def _candidate(function: Function, file: Found, config: CodeConfig, ledger: Ledger) -> Candidate | Reject | None:
+    """The function as a candidate, or what was left of it: a reject, or nothing where none are kept."""
+    ledger.read("function")
+    if function.docstring is None:
+        ledger.drop("function", "no_docstring")
+        return _reject("function", "no_docstring", function, file, config)
+    if function.has_error:
+        ledger.fail("function", "syntax_error")
+        return _reject("function", "syntax_error", function, file, config)
+    ledger.keep("function")
+    ledger.made("function", 1)
+    ledger.read("pair")
+    anchor = (function.docstring if config.anchor == "docstring" else function.summary) or ""
+    reason = None if anchor.strip() else "empty_docstring"
+    if reason is None and config.filters:
+        reason = text_reason(anchor, config.filters) or function_reason(function, file.language, config.filters)
+    if reason:
+        ledger.drop("pair", reason)
+        return _reject("pair", reason, function, file, config)
+    return Candidate(function, file, anchor)
+
+
+def _row(candidate: Candidate, language: str | None, config: CodeConfig, ledger: Ledger) -> Pair | Reject | None:
+    function, file, anchor = candidate
+    code, raw, quality = function.code, function.docstring_raw, ()
+    reason = language_reason(language, config.filters) if config.filters else None
+    if reason is None and config.secrets != "keep":
+        anchor, found = without_secrets(anchor)
+        code, in_code = without_secrets(code)
+        raw, _ = without_secrets(raw or "")
+        found += in_code
+        if found and (config.secrets == "drop" or not _is_sound(function.code, code, file.grammar)):
+            reason = "secret"
+        elif found:
+            quality = (("secrets_redacted", float(len(found))),)
+            ledger.note("secrets_redacted", len(found))
+    if reason:
+        ledger.drop("pair", reason)
+        return _reject("pair", reason, function, file, config)
+    ledger.keep("pair")
+    return make_pair(
+        kind=DOCSTRING_CODE,
+        language=file.language.name,
+        anchor=anchor,
+        positive=code,
+        place=(*file.key, function.start_byte, function.end_byte),
+        group=file.place.repo,
+        provenance=replace(_provenance(function, file), docstring_raw=raw),
+        signals=make_signals(anchor, code, docstring_language=language, quality=quality),
+    )
+
+
+def _is_sound(before: str, after: str, grammar: str) -> bool:
+    return before == after or parses_as_before(before, after, grammar)
+
+
+def _reject(stage: str, reason: str, function: Function, file: Found, config: CodeConfig) -> Reject | None:
+    if not config.keep_rejects:
+        return None
+    excerpt = "\n\n".join(filter(None, (function.docstring, function.code)))
+    provenance = _provenance(function, file)
+    if config.secrets != "keep":
+        excerpt, _ = without_secrets(excerpt)
+        raw, _ = without_secrets(function.docstring_raw or "")
+        provenance = replace(provenance, docstring_raw=raw or None)
+    return Reject(stage, reason, provenance, excerpt)
+
+
+def _provenance(function: Function, file: Found) -> Provenance:
+    place = file.place
+    return replace(
+        place,
+        url=file.links.lines(place.path or "", function.start_line, function.end_line) if file.links else None,
+        start_byte=function.start_byte,
+        end_byte=function.end_byte,
+        start_line=function.start_line,
+        end_line=function.end_line,
+        symbol=function.symbol,
+        docstring_raw=function.docstring_raw,
+        comment_rule=function.comment_rule,
+    )
