@@ -6,6 +6,7 @@ climbs the tree: with tree-sitter a parent or a sibling costs a walk from the ro
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
@@ -40,30 +41,44 @@ class Comments:
     def before(self, position: int) -> list[Span]:
         """The documentation that ends before `position`, where a declaration or its host begins, piece by piece."""
         place = bisect_right(self.ends, position) - 1
+        if self.rules.between is not None:
+            return self._reaching(place, position, self.rules.between)
         if place < 0 or not self._blank(self.ends[place], position):
             return []
         if self.rules.rule == "adjacent":
             return self._group(place, position)
         return self._marked(place, position)
 
+    def _reaching(self, place: int, position: int, between: re.Pattern[bytes]) -> list[Span]:
+        """The documentation before `position` if nothing but `between` separates them, other comments read as text."""
+        while place >= 0:
+            start, end = self.spans[place]
+            if self._is_marked(start, end):
+                return self._marked(place, end) if between.fullmatch(self.source, end, position) else []
+            if not between.fullmatch(self.source, start, position):
+                return []
+            place -= 1
+        return []
+
     def _marked(self, place: int, position: int) -> list[Span]:
         pieces: list[Span] = []
+        joined = self.rules.joined
         while place >= 0 and self._blank(self.ends[place], position):
             start, end = self.spans[place]
             if self.is_comment[place]:
-                if self._trails(start) and b"\n" in self.source[end:position]:
+                if joined != "all" and self._trails(start) and b"\n" in self.source[end:position]:
                     break
                 if self._is_marked(start, end):
                     pieces.append((start, end))
-                    if self.rules.joined == "nearest":
+                    if joined == "nearest":
                         break
-                elif pieces and self.rules.joined == "run":
+                elif pieces and joined == "run":
                     break
-            elif pieces and self.rules.joined == "run":
+            elif pieces and joined == "run":
                 break
             position = start
             place -= 1
-            if pieces and self.rules.joined == "run" and self._lines_before(place, position) != 1:
+            if pieces and joined == "run" and self._lines_before(place, position) != 1:
                 break
         return pieces[::-1]
 

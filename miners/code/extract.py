@@ -102,7 +102,7 @@ def _functions(source: bytes, grammar: Grammar, seconds: float) -> list[Function
     rules = grammar.language.documentation
     find = _with_docstrings if rules.rule == "docstring" else _with_comments
     placed = sorted(find(source, captures, rules), key=_place)
-    symbols = _symbols(placed, captures.scopes)
+    symbols = _symbols(placed, captures.scopes, grammar.language.names)
     return [_function(source, item, symbol, rules.rule) for item, symbol in zip(placed, symbols, strict=True)]
 
 
@@ -239,7 +239,11 @@ def _only_comments_follow(body: tree_sitter.Node) -> bool:
     return all(child.type == "comment" for child in body.named_children[1:])
 
 
-def _symbols(placed: Sequence[_Placed], scopes: list[tuple[int, int, str]]) -> list[str]:
+def _symbols(
+    placed: Sequence[_Placed],
+    scopes: list[tuple[int, int, str]],
+    replacements: Sequence[tuple[re.Pattern[str], str]],
+) -> list[str]:
     """The path of each function: names of the scopes and functions around it. `placed` is in order of place."""
     events = sorted(
         [(start, -end, 0, name, -1) for start, end, name in scopes]
@@ -248,6 +252,8 @@ def _symbols(placed: Sequence[_Placed], scopes: list[tuple[int, int, str]]) -> l
     symbols = [""] * len(placed)
     around: list[tuple[int, str]] = []
     for start, minus_end, _, name, i in events:
+        for pattern, text in replacements:
+            name = pattern.sub(text, name)
         while around and around[-1][0] <= start:
             around.pop()
         prefix = around[-1][1] if around else ""

@@ -38,6 +38,9 @@ class Documentation:
     joined: str = "nearest"
     """Which marked comments make up the documentation: the `nearest`; the `run` of comments that the nearest ends, no
     blank line between; or `all` before the function."""
+    between: re.Pattern[bytes] | None = None
+    """All that may stand between a marked comment and its function, where the query cannot say it (macros); None:
+    blanks, other comments and what the query skips."""
     line_markers: tuple[str, ...] = ()
     """What a line comment begins with; a longer marker stands before a shorter one that begins it."""
     block_markers: tuple[tuple[str, str], ...] = ()
@@ -73,6 +76,7 @@ class Grammar:
     expected: tuple[Expected, ...]
     package: str
     """The distribution that the grammar comes from."""
+    extensions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ class Language:
 
     name: str
     documentation: Documentation
+    names: tuple[tuple[re.Pattern[str], str], ...]
+    """What to replace in the names that the query captures, in this order: ``Box<T>::open`` is the symbol Box.open."""
     constructors: re.Pattern[str]
     """Names of methods whose documentation says nothing of their code."""
     test_files: tuple[re.Pattern[str], ...]
@@ -146,6 +152,7 @@ def grammar(language: str, name: str) -> Grammar:
         sample=sample.read_bytes(),
         expected=tuple(Expected(**entry) for entry in expected),
         package=package,
+        extensions=tuple(settings["extensions"]),
     )
 
 
@@ -156,6 +163,7 @@ def load(name: str) -> Language:
     return Language(
         name=name,
         documentation=_documentation(name, settings["documentation"]),
+        names=tuple((re.compile(pattern), text) for pattern, text in settings.get("names", ())),
         constructors=re.compile(settings["constructors"]),
         test_files=tuple(map(re.compile, settings["test_files"])),
         generated_files=tuple(map(re.compile, settings["generated_files"])),
@@ -176,6 +184,7 @@ def _documentation(name: str, given: dict[str, Any]) -> Documentation:
         rule=given["rule"],
         documents=re.compile(given["documents"].encode()) if "documents" in given else None,
         joined=given.get("joined", JOINED[0]),
+        between=re.compile(given["between"].encode()) if "between" in given else None,
         line_markers=tuple(given.get("line_markers", ())),
         block_markers=tuple((opening, ending) for opening, ending in given.get("block_markers", ())),
         leader=given.get("leader", ""),
@@ -190,13 +199,14 @@ def _settings(name: str) -> dict[str, Any]:
     if name not in LANGUAGES:
         raise ValueError(f"there is no language {name!r}; the languages are {', '.join(LANGUAGES)}")
     settings = yaml.safe_load((_FOLDER / name / "language.yaml").read_text(encoding="utf-8"))
-    if settings.keys() != _KEYS:
-        wrong = ", ".join(sorted(settings.keys() ^ _KEYS))
+    if settings.keys() - _OPTIONAL_KEYS != _KEYS:
+        wrong = ", ".join(sorted((settings.keys() - _OPTIONAL_KEYS) ^ _KEYS))
         raise ValueError(f"languages/{name}/language.yaml has a key too many or too few: {wrong}")
     return settings
 
 
 _KEYS = {"grammars", "queries", "documentation", "constructors", "test_files", "generated_files"}
+_OPTIONAL_KEYS = {"names"}
 
 
 @cache
