@@ -19,6 +19,7 @@ import xxhash
 
 from pipelines import storage
 from pipelines.finish import Job, clean_after, file_entry, finish_pair_set
+from pipelines.http_files import is_http
 from pipelines.options import Command, pipeline_options
 from pipelines.progress import Progress, print_ledger
 from pipelines.running import run_pipeline
@@ -33,6 +34,8 @@ from schemas.writer import PartWriter
 PART_BYTES = 512 << 20
 """A part is closed, and the next begun, when it has taken in this much (before compression)."""
 BATCH_ROWS = 2048
+ASSUMED_BYTES = 256 << 20
+"""Of a file behind a URL that was not asked for its size."""
 END = None
 """Travels beside the units, so that a job without input ends too."""
 
@@ -83,7 +86,7 @@ def run_mine_job(command: Command, miner: Miner, units: Sequence[Unit], config: 
         "inputs": sorted(args.input),
         "units": unit_id(*(unit.unit_id for unit in units)),
     }
-    options = pipeline_options(command, sum(unit.size for unit in units))
+    options = pipeline_options(command, _bytes_to_read(units))
     run = start_run(args.output, settings, overwrite=args.overwrite, resume=args.resume, resumable=True)
     job = Job(miner.job, args.output, settings, args.seed, run)
     done = _done_units(args.output) & {unit.unit_id for unit in units}
@@ -237,6 +240,12 @@ def _delete_unfinished_parts(output: str, done: set[str]) -> None:
                 storage.delete([info.path])
 
 
+def _bytes_to_read(units: Sequence[Unit]) -> int:
+    return sum(unit.size or (ASSUMED_BYTES if is_http(unit.uri) else 0) for unit in units)
+
+
 def _print_plan(units: Sequence[Unit]) -> None:
     size = sum(unit.size for unit in units)
-    print(f"{len(units):,} units, {size / 1e6:,.1f} MB to read; nothing was written")
+    unknown = sum(is_http(unit.uri) and not unit.size for unit in units)
+    more = f" and {unknown:,} files of unknown size" if unknown else ""
+    print(f"{len(units):,} units, {size / 1e6:,.1f} MB{more} to read; nothing was written")

@@ -1,6 +1,6 @@
 """`pairmill mine-web`: WARC and WET files in, a pair set of neighbouring text out. Only wiring; rules are miners.web's.
 
-A unit is a file, or a range of 256 MB of a gzipped one: a member belongs to the range in which it begins.
+A unit is a file, or a range of 256 MB of a compressed one: a member belongs to the range in which it begins.
 """
 
 from __future__ import annotations
@@ -9,17 +9,21 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from miners.web import PassageConfig, WebConfig, mine_records, read_records
 from pipelines import storage
 from pipelines.failures import report_errors
+from pipelines.http_files import Transfer, is_http
 from pipelines.mine_job import Unit, run_mine_job, unit_id
 from pipelines.options import Command, JobParser, job_parser, parse, read_recipe
+from pipelines.web_files import add_file_flags, find_files, plain_files, transfer_of
 from schemas.ledger import Ledger
 from schemas.pair import Pair
 from schemas.rejects import Reject
 
 RANGE_BYTES = 256 << 20
+COMPRESSED = (".gz", ".zst", ".lz4")
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,13 @@ class WebMiner:
     """Mines one file, or one range of it."""
 
     config: WebConfig
+    transfer: Transfer = field(default_factory=Transfer)
     job: str = field(default="mine-web", init=False)
 
     def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Pair | Reject]:
         """See `pipelines.mine_job.Miner`; a file that cannot be opened is one failed record."""
         try:
-            file = storage.open_read(unit.uri)
+            file = storage.open_read(unit.uri, self.transfer)
         except OSError as error:
             ledger.read("record")
             ledger.fail("record", "unreadable_file", where=unit.uri, why=str(error))
@@ -45,8 +50,13 @@ class WebMiner:
 def make_parser() -> JobParser:
     """The command's flags."""
     parser = job_parser(
-        "mine-web", "Mine neighbouring text from WARC and WET files.", inputs="WARC or WET files", resumable=True
+        "mine-web",
+        "Mine neighbouring text from WARC and WET files, plain or compressed (gzip, zstd, lz4).",
+        inputs="WARC or WET files, http(s) URLs among them",
+        resumable=True,
+        input_required=False,
     )
+    add_file_flags(parser)
     parser.add_argument(
         "--languages",
         metavar="CODES",
@@ -83,10 +93,10 @@ def plain_config(config: WebConfig) -> dict[str, Any]:
 
 
 def make_units(files: Sequence[storage.FileInfo], range_bytes: int = RANGE_BYTES) -> list[Unit]:
-    """The units of the input files; only gzipped files are cut into ranges."""
+    """The units of the input files; only compressed files are cut into ranges."""
     units = []
     for info in files:
-        step = range_bytes if info.path.endswith(".gz") else max(info.size, 1)
+        step = range_bytes if _is_compressed(info.path) else max(info.size, 1)
         for start in range(0, max(info.size, 1), step):
             end = min(start + step, info.size)
             name = unit_id(info.path, info.size, info.version, start, end)
@@ -94,12 +104,17 @@ def make_units(files: Sequence[storage.FileInfo], range_bytes: int = RANGE_BYTES
     return units
 
 
+def _is_compressed(path: str) -> bool:
+    return (urlsplit(path).path if is_http(path) else path).endswith(COMPRESSED)
+
+
 def run(argv: Sequence[str] | None = None) -> int:
     """Parse, plan and run the job; returns the exit status. Raises UsageError and JobFailedError."""
     command = parse(make_parser(), argv)
     config = read_config(command)
-    units = make_units(storage.expand(command.args.input))
-    return run_mine_job(command, WebMiner(config), units, plain_config(config))
+    units = make_units(find_files(command.args))
+    miner = WebMiner(config, transfer_of(command.args))
+    return run_mine_job(command, miner, units, {**plain_config(config), **plain_files(command.args)})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -46,7 +46,9 @@ class JobParser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
-def job_parser(command: str, description: str, *, inputs: str, resumable: bool = False) -> JobParser:
+def job_parser(
+    command: str, description: str, *, inputs: str, resumable: bool = False, input_required: bool = True
+) -> JobParser:
     """A parser with the flags that all jobs share; `inputs` says what `--input` takes, `resumable` adds `--resume`."""
     parser = JobParser(
         prog=f"pairmill {command}",
@@ -58,7 +60,8 @@ def job_parser(command: str, description: str, *, inputs: str, resumable: bool =
         "--input",
         action="extend",
         nargs="+",
-        required=True,
+        required=input_required,
+        default=[],
         metavar="PATH",
         help=f"{inputs}; patterns and repeats are taken",
     )

@@ -20,15 +20,21 @@ from typing import BinaryIO
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from pipelines.http_files import Transfer, is_http, open_url, size_and_version
 from pipelines.options import UsageError
 
 TEMPORARY_MARK = ".tmp-"
 _BLOCK = 1 << 20
+MOST_ASKED = 1000
+"""More URLs than this are not asked for their size: that takes minutes, and crawls' servers bound their clients."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """One file: where it is, its bytes, and a mark that changes when it is written again (mtime or etag)."""
+    """One file: where it is, its bytes, and a mark that changes when it is written again (mtime or etag).
+
+    Of an http(s) URL the size is 0 and the mark is empty where the server was not asked, or did not say.
+    """
 
     path: str
     size: int
@@ -45,10 +51,12 @@ def join(folder: str, *parts: str) -> str:
     return "/".join((folder.rstrip("/"), *parts)) if folder != "/" else "/" + "/".join(parts)
 
 
-def open_read(path: str) -> BinaryIO:
-    """Open for reading as it is, without guessing at a compression."""
+def open_read(path: str, transfer: Transfer | None = None) -> BinaryIO:
+    """Open for reading as it is, without guessing at a compression; `transfer` is for http(s) URLs. Raises OSError."""
     if is_local(path):
         return open(path, "rb")
+    if is_http(path):
+        return open_url(path, transfer or Transfer())
     return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
@@ -60,9 +68,9 @@ def open_write(path: str) -> BinaryIO:
     return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
-def read_bytes(path: str) -> bytes:
+def read_bytes(path: str, transfer: Transfer | None = None) -> bytes:
     """The whole file."""
-    with open_read(path) as file:
+    with open_read(path, transfer) as file:
         return file.read()
 
 
@@ -105,13 +113,15 @@ def walk(folder: str) -> list[FileInfo]:
     return sorted(_match_remote(join(folder, "**")), key=lambda info: info.path)
 
 
-def expand(patterns: Sequence[str]) -> list[FileInfo]:
-    """The files that the patterns name, once each (by real path), by name.
+def expand(patterns: Sequence[str], transfer: Transfer | None = None) -> list[FileInfo]:
+    """The files that the patterns name, once each (by real path), by name; an http(s) URL is one file, as it is.
 
     Raises UsageError for a pattern that matches nothing: an input that is misspelt must not pass for an empty one.
     """
-    found: dict[str, FileInfo] = {}
+    found = {info.path: info for info in describe(list(filter(is_http, patterns)), transfer)}
     for pattern in patterns:
+        if is_http(pattern):
+            continue
         infos = _match_local(pattern) if is_local(pattern) else _match_remote(pattern)
         if not infos:
             raise UsageError(
@@ -120,6 +130,22 @@ def expand(patterns: Sequence[str]) -> list[FileInfo]:
         for info in infos:
             found.setdefault(os.path.realpath(info.path) if is_local(info.path) else info.path, info)
     return sorted(found.values(), key=lambda info: info.path)
+
+
+def describe(paths: Sequence[str], transfer: Transfer | None = None) -> list[FileInfo]:
+    """The files of these exact names, in order. One that is not there, or does not answer, is of size 0.
+
+    Of more than 1,000 that are not local nothing is asked.
+    """
+    remote = [path for path in paths if not is_local(path)]
+    infos = {path: FileInfo(path, 0, "") for path in paths}
+    if len(remote) <= MOST_ASKED:
+        urls = list(filter(is_http, remote))
+        for url, (size, version) in zip(urls, size_and_version(urls, transfer or Transfer()), strict=True):
+            infos[url] = FileInfo(url, size or 0, version)
+        infos |= {info.path: info for path in remote if not is_http(path) for info in _match_remote(path)}
+    infos |= {path: _local_info(path) for path in paths if is_local(path) and os.path.isfile(path)}
+    return [infos[path] for path in paths]
 
 
 def publish(temporary: str, final: str) -> None:

@@ -30,7 +30,10 @@ class ByteWindow:
         return self._size
 
     def at(self, position: int, size: int) -> bytes:
-        """`size` bytes from `position` on; fewer only where the file ends."""
+        """`size` bytes from `position` on; fewer only where the file ends, or can be read no further.
+
+        Raises OSError where not even the first of them can be read.
+        """
         index = position - self._base
         short = index + size > len(self._data)
         if index < 0 or (short and not (self._ended and index <= len(self._data))):
@@ -41,8 +44,14 @@ class ByteWindow:
     def _load(self, position: int, size: int) -> None:
         kept = self._data[position - self._base :] if self._base <= position < self.reached else b""
         pieces, left = [kept], size - len(kept)
-        self._file.seek(position + len(kept))
-        while left and (piece := self._file.read(left)):
-            pieces.append(piece)
-            left -= len(piece)
-        self._base, self._data, self._ended = position, b"".join(pieces), left > 0
+        self._ended = False
+        try:
+            self._file.seek(position + len(kept))
+            while left and (piece := self._file.read(left)):
+                pieces.append(piece)
+                left -= len(piece)
+            self._ended = left > 0
+        except OSError:
+            if not any(pieces):
+                raise
+        self._base, self._data = position, b"".join(pieces)

@@ -70,16 +70,15 @@ class MemberFormat:
         return text == RECORD_MAGIC
 
     def find_record(self, window: ByteWindow, position: int) -> int | None:
-        """The next offset from `position` on where a member begins that inflates to a record."""
-        while chunk := window.at(position, _SCAN):
+        """The next offset from `position` on where a member begins that inflates to a record. Raises OSError."""
+        while len(chunk := window.at(position, _SCAN)) >= len(self.magic):
             index = chunk.find(self.magic)
             while index >= 0:
                 if self.begins_record(window, position + index):
                     return position + index
                 index = chunk.find(self.magic, index + 1)
-            if len(chunk) < _SCAN:
-                return None
             position += len(chunk) - len(self.magic) + 1
+        window.at(position + len(chunk), 1)  # raises where this is no end of the file, only of what can be read
         return None
 
     def may_be_skipped(self, window: ByteWindow, position: int) -> bool:
