@@ -53,6 +53,8 @@ class Documentation:
     """Whose syntax a docstring is written in: `python`, or none, and then the markers come off as from a comment."""
     empty_body: str = ""
     """What takes the place of a body that was nothing but its documentation."""
+    styles: tuple[str, ...] = ()
+    """How parameters, results and errors are written in it, the likeliest first (see `docstring_styles`)."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,7 @@ def _documentation(name: str, given: dict[str, Any]) -> Documentation:
         directives=re.compile(given["directives"]) if "directives" in given else None,
         literal=given.get("literal", ""),
         empty_body=given.get("empty_body", ""),
+        styles=tuple(given.get("styles", ())),
     )
 
 

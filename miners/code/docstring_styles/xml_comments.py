@@ -1,0 +1,54 @@
+"""C#'s XML documentation, read tag by tag: what is written is often not well-formed, and no entity is followed."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+
+from miners.code.docstring_styles.parts import DocstringParts, Part, make_part, make_parts
+
+_ELEMENT = re.compile(
+    r"<(?P<tag>param|typeparam|returns|value|exception)\b(?P<attributes>[^<>]*?)(?:/>|>(?P<text>.{0,4000}?)</(?P=tag)>)",
+    re.DOTALL | re.IGNORECASE,
+)
+_ATTRIBUTE = re.compile(r"(?P<key>name|cref)\s*=\s*[\"'](?P<value>[^\"']*)[\"']", re.IGNORECASE)
+_REFERENCE = re.compile(
+    r"<(?:see|seealso|paramref|typeparamref)\b[^<>]*?(?:cref|name|langword|href)\s*=\s*[\"'](?:[A-Z]:)?([^\"']*)[\"'][^<>]*?/?>",
+    re.IGNORECASE,
+)
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_SUMMARY = re.compile(r"<summary>(.*?)(?:</summary>|\Z)", re.DOTALL | re.IGNORECASE)
+
+
+def xml_text(text: str) -> str:
+    """The words of a piece of XML documentation: references by name, tags off, entities of HTML resolved."""
+    return html.unescape(_TAG.sub(" ", _REFERENCE.sub(r"\1", text)))
+
+
+def xml_summary(docstring: str) -> str | None:
+    """The text of `<summary>`, on one line; None where there is none."""
+    found = _SUMMARY.search(docstring)
+    return " ".join(xml_text(found[1]).split()) if found else None
+
+
+def _read(docstring: str) -> DocstringParts | None:
+    if "<" not in docstring:
+        return None
+    parameters: list[Part] = []
+    returns: list[Part] = []
+    raises: list[Part] = []
+    for element in _ELEMENT.finditer(docstring):
+        named = {found["key"].lower(): found["value"] for found in _ATTRIBUTE.finditer(element["attributes"])}
+        text = xml_text(element["text"] or "")
+        tag = element["tag"].lower()
+        if tag in ("param", "typeparam"):
+            parameters.append(make_part(named.get("name"), None, text))
+        elif tag == "exception":
+            raises.append(make_part(None, re.sub(r"^[A-Z]:", "", named.get("cref", "")), text))
+        else:
+            returns.append(make_part(None, None, text))
+    return make_parts("xml", parameters, returns, raises)
+
+
+STYLES: dict[str, Callable[[str], DocstringParts | None]] = {"xml": _read}
