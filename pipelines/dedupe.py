@@ -1,4 +1,4 @@
-"""`pairmill dedupe`: pair sets in, one clean, split pair set out, with evidence for every row that was removed.
+"""`pairmill dedupe`: pairs in, one clean, split pair set out, with evidence for every row that was removed.
 
 One Beam graph of six passes; each GroupByKey is keyed by the next pass's unit of work, text never goes through one:
 
@@ -22,6 +22,7 @@ import apache_beam as beam
 from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.dedupe_contamination import Decontamination
+from pipelines.dedupe_existing import ExistingUnit, existing_units, find_existing
 from pipelines.dedupe_files import TemporaryFiles
 from pipelines.dedupe_finish import FinishDedupe
 from pipelines.dedupe_input import InputUnit, find_input
@@ -48,6 +49,7 @@ KEY_BYTES = 20
 """Of one band of one row in a match block."""
 ROWS_PER_CORE_SECOND = 2500
 """For `--dry-run` alone; measured on pairs of docstring and function."""
+EXISTING_HELP = "earlier results of dedupe: what they hold, or what would leak across their splits, is left out"
 MAX_SOURCE_LOSS_HELP = "warn of sources and groups that lose more (default: 0.5); when given, end with exit status 1"
 DECONTAMINATE_HELP = f"evaluation texts to keep out: files ({', '.join(SUFFIXES)}) and folders"
 
@@ -73,12 +75,14 @@ def shardings_for(config: DedupeConfig, size: int, shards: int | None) -> dict[s
 def build_graph(
     pipeline: beam.Pipeline,
     units: Sequence[InputUnit],
+    existing: Sequence[ExistingUnit],
     layout: Layout,
     job: Job,
     partitions: int,
     wanted: Decontamination | None,
+    rows: int | None,
 ) -> None:
-    """Wire the passes."""
+    """Wire the passes. `rows`: what the input's files say they hold."""
     config, files = layout.config, layout.files
     value = beam.typehints.Tuple[str, bytes]
 
@@ -87,7 +91,7 @@ def build_graph(
 
     (
         pipeline
-        | "units" >> beam.Create([END, *units])
+        | "units" >> beam.Create([END, *units, *existing])
         | "spread" >> beam.Reshuffle()
         | step("scan", ScanUnit(config, files, partitions, wanted))
         | "by partition" >> beam.GroupByKey()
@@ -101,7 +105,7 @@ def build_graph(
         | "by shard" >> beam.GroupByKey()
         | step("write", WriteShard(layout))
         | "all files" >> beam.GroupByKey()
-        | "finish" >> beam.ParDo(FinishDedupe(job, config, files.folder, sum(unit.rows for unit in units)))
+        | "finish" >> beam.ParDo(FinishDedupe(job, config, files.folder, rows))
     )
 
 
@@ -110,7 +114,7 @@ def make_parser() -> JobParser:
     parser = job_parser(
         "dedupe",
         "Remove duplicates, contamination and leaks from pair sets, and split the rest.",
-        inputs="folders of pair sets",
+        inputs="folders of pair sets, or tables with anchor and positive (.parquet, .jsonl, .jsonl.gz)",
     )
     add = parser.add_argument
     add("--shards", type=int, metavar="N", help="data files in all (default: one a 256 MB of input)")
@@ -129,6 +133,7 @@ def make_parser() -> JobParser:
         metavar="FILE",
         help="evaluation texts to keep out: files or folders",
     )
+    add("--existing", action="extend", nargs="+", default=[], metavar="SET", help=EXISTING_HELP)
     add("--max-source-loss", type=float, metavar="SHARE", help=MAX_SOURCE_LOSS_HELP)
     add("--partitions", type=int, metavar="N", help="partitions of the comparison (default: by input rows)")
     return parser
@@ -165,18 +170,22 @@ def run(argv: Sequence[str] | None = None) -> int:
     found = find_input(args.input)
     if os.path.realpath(args.output) in {os.path.realpath(folder) for folder in found.folders}:
         raise UsageError(f"{args.output} is one of the inputs; name another folder for the result")
+    existing = find_existing(args.existing, config)
+    if existing and set(existing.folders) & {args.output.rstrip("/"), *found.folders}:
+        raise UsageError("an earlier set (--existing) is also the input or the output; name each folder once")
     wanted = find_wanted(args.decontaminate, config)
     units = found.units()
     if args.dry_run:
-        hours = found.rows / ROWS_PER_CORE_SECOND / 3600
-        print(f"{len(found.files):,} files, {found.rows:,} rows, {found.bytes / 1e6:,.1f} MB, {hours:.2f} core-hours")
+        hours = found.rows_about / ROWS_PER_CORE_SECOND / 3600
+        rows = f"{'about ' if found.rows is None else ''}{found.rows_about:,} rows"
+        print(f"{len(found.files):,} files, {rows}, {found.bytes / 1e6:,.1f} MB, {hours:.2f} core-hours")
         return 0
     shardings = shardings_for(config, found.bytes, args.shards)
     settings = {
         **config.as_dict(),
         "source": args.source,
         "keep_rejects": args.keep_rejects,
-        "inputs": list(found.data_ids),
+        "inputs": list(found.identities),
         "decontaminate": wanted.texts().items() if wanted else {},
         "shards": {split: sharding.shards for split, sharding in shardings.items()},
     }
@@ -187,9 +196,10 @@ def run(argv: Sequence[str] | None = None) -> int:
     layout = Layout(
         config, TemporaryFiles(temporary), args.output, shardings, args.seed, args.source, args.keep_rejects
     )
-    partitions = args.partitions or partitions_for(found.rows, config)
+    rows = found.rows_about + (existing.rows_about if existing else 0)
+    partitions = args.partitions or partitions_for(rows, config)
     with heartbeat(args.output), run_pipeline(options) as pipeline:
-        build_graph(pipeline, units, layout, job, partitions, wanted)
+        build_graph(pipeline, units, existing_units(existing, len(units)), layout, job, partitions, wanted, found.rows)
     clean_after(args.output, temporary)
     print_ledger(args.output, quiet=args.quiet)
     return int(args.max_source_loss is not None and has_alarm(args.output))

@@ -27,7 +27,7 @@ LARGEST_GROUP = 0.1
 class FinishDedupe(beam.DoFn):
     """Sums the ledgers, checks them against what was decided and against the shares, and writes the manifest."""
 
-    def __init__(self, job: Job, config: DedupeConfig, temporary: str, rows: int) -> None:
+    def __init__(self, job: Job, config: DedupeConfig, temporary: str, rows: int | None) -> None:
         self.job, self.config, self.temporary, self.rows = job, config, temporary, rows
 
     def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[str]:
@@ -40,7 +40,8 @@ class FinishDedupe(beam.DoFn):
                 ledger.add(Ledger.from_json(item["ledger"]))
         files = [FileEntry(**entry) for item in told for entry in item.get("files", ())]
         check_against_decisions(ledger, summary, files, self.rows)
-        warnings = check_shares_reached(self.config, files, summary["groups"], self.rows)
+        note_bad_rows(ledger, summary)
+        warnings = check_shares_reached(self.config, files, summary["groups"], summary["rows"])
         note_summary(ledger, summary, files)
         sources = sum_losses([item["losses"] for item in told if "losses" in item])
         groups = sum_losses([summary["groups"].get("losses", {})])
@@ -51,11 +52,16 @@ class FinishDedupe(beam.DoFn):
         yield manifest.data_id
 
 
-def check_against_decisions(ledger: Ledger, summary: dict[str, Any], files: Sequence[FileEntry], rows: int) -> None:
-    """What was routed must be what was read and decided. Raises LedgerError."""
-    read = ledger.stages["exact"].read
-    if not read == summary["rows"] == rows:
-        raise LedgerError(f"the input has {rows:,} rows, {summary['rows']:,} were scanned and {read:,} routed")
+def check_against_decisions(
+    ledger: Ledger, summary: dict[str, Any], files: Sequence[FileEntry], rows: int | None
+) -> None:
+    """What was routed must be what was read and decided; `rows`: what the files say they hold. Raises LedgerError."""
+    routed, scanned = ledger.stages["exact"].read, summary["rows"]
+    if routed != scanned or rows not in (None, scanned + summary["bad"]):
+        raise LedgerError(
+            f"the input has {rows or scanned:,} rows, {scanned:,} were scanned, {summary['bad']:,} were bad and "
+            f"{routed:,} routed"
+        )
     counted = {f"{stage}/{reason}": n for stage, count in ledger.stages.items() for reason, n in count.dropped.items()}
     decided = {name: n for name, n in summary.get("removed", {}).items() if n}
     if counted != decided:
@@ -63,6 +69,14 @@ def check_against_decisions(ledger: Ledger, summary: dict[str, Any], files: Sequ
     evidence = sum(entry.rows for entry in files if entry.folder == "evidence")
     if evidence != sum(counted.values()):
         raise LedgerError(f"{sum(counted.values()):,} rows were removed but {evidence:,} rows of evidence were written")
+
+
+def note_bad_rows(ledger: Ledger, summary: dict[str, Any]) -> None:
+    """Rows of plain tables that are no pairs: read and failed, the first of them listed."""
+    for where, why in summary["listed"]:
+        ledger.fail("exact", "bad_row", where=where, why=why)
+    ledger.fail("exact", "bad_row", summary["bad"] - len(summary["listed"]))
+    ledger.read("exact", summary["bad"])
 
 
 def check_shares_reached(

@@ -5,115 +5,163 @@ Pair sets are read as they are; plain tables (Parquet, JSONL) become pairs as th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines import storage
+from pipelines import plain_tables, storage
 from pipelines.options import UsageError
-from schemas.manifest import MANIFEST_NAME, FileEntry, Manifest, parse_manifest
+from schemas.manifest import MANIFEST_NAME, Manifest, parse_manifest
 
 UNIT_BYTES = 256 << 20
 LEAST_UNIT_BYTES = 4 << 20
 UNITS = 16
 BATCH_ROWS = 2048
+JSONL_ROW_BYTES = 1000
+"""For estimates alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file of the input. Of a JSONL file the rows are not known before it is read."""
+
+    path: str
+    rows: int | None
+    bytes: int
+    mark: str
+    """What orders the files, by content alone: a data file's sha256, a plain table's last path part."""
+    is_plain: bool = False
+    split: str | None = None
+    """Of a pair set's file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A Parquet file, or some of its row groups, and the rows that must be there."""
+    """A file, or some row groups of a Parquet file with the number of their first row, and the rows that are there."""
 
     path: str
-    rows: int
+    rows: int | None
     groups: tuple[int, ...] | None = None
+    first: int = 0
 
 
 @dataclass(frozen=True)
 class InputUnit:
-    """Input that one worker reads together, in this order."""
+    """Input that one worker reads together, in this order; plain tables and pair sets do not mix in a unit."""
 
     number: int
     pieces: tuple[Piece, ...]
+    is_plain: bool = False
 
     @property
     def rows(self) -> int:
-        """Rows of all pieces."""
-        return sum(piece.rows for piece in self.pieces)
+        """Rows of all pieces whose rows are known."""
+        return sum(piece.rows or 0 for piece in self.pieces)
 
 
 @dataclass(frozen=True)
 class Input:
-    """The input sets: their data files in an order that content alone decides, and what identifies them."""
+    """The input files in an order that content alone decides, and what identifies them."""
 
-    files: tuple[tuple[str, FileEntry], ...]
-    data_ids: tuple[str, ...]
+    files: tuple[InputFile, ...]
+    identities: tuple[str, ...]
+    """data_ids of pair sets; names and sizes of plain tables."""
     folders: tuple[str, ...]
 
     @property
-    def rows(self) -> int:
-        """Rows of all files."""
-        return sum(entry.rows for _, entry in self.files)
+    def rows(self) -> int | None:
+        """Rows of all files; None where some of them are not known yet."""
+        rows = [file.rows for file in self.files]
+        return None if None in rows else sum(row for row in rows if row)
+
+    @property
+    def rows_about(self) -> int:
+        """Rows of all files, by size where they are not known."""
+        return sum(file.bytes // JSONL_ROW_BYTES if file.rows is None else file.rows for file in self.files)
 
     @property
     def bytes(self) -> int:
         """Bytes of all files."""
-        return sum(entry.bytes for _, entry in self.files)
+        return sum(file.bytes for file in self.files)
 
     def units(self) -> tuple[InputUnit, ...]:
         """The input in units of UNIT_BYTES, smaller ones where it has fewer than UNITS of them; by input alone."""
         target = min(UNIT_BYTES, max(LEAST_UNIT_BYTES, self.bytes // UNITS))
-        bundles: list[list[Piece]] = []
-        size = target
-        for path, entry in self.files:
-            for piece, piece_bytes in _pieces(path, entry, target):
-                if size >= target:
-                    bundles.append([])
-                    size = 0
-                bundles[-1].append(piece)
-                size += piece_bytes
-        return tuple(InputUnit(number, tuple(bundle)) for number, bundle in enumerate(bundles))
+        bundles: list[tuple[bool, list[Piece]]] = []
+        for is_plain in (False, True):
+            size = target
+            for file in self.files:
+                for piece, piece_bytes in _pieces(file, target) if file.is_plain == is_plain else ():
+                    if size >= target:
+                        bundles.append((is_plain, []))
+                        size = 0
+                    bundles[-1][1].append(piece)
+                    size += piece_bytes
+        return tuple(InputUnit(number, tuple(pieces), is_plain) for number, (is_plain, pieces) in enumerate(bundles))
 
 
-def _pieces(path: str, entry: FileEntry, target: int) -> Iterator[tuple[Piece, int]]:
-    """A file with its bytes, or where it is larger than a unit its row groups with theirs."""
-    if entry.bytes <= target:
-        yield Piece(path, entry.rows), entry.bytes
+def _pieces(file: InputFile, target: int) -> Iterator[tuple[Piece, int]]:
+    """A file with its bytes, or where it is larger than a unit its row groups with theirs. JSONL is never cut."""
+    if file.bytes <= target or file.rows is None:
+        yield Piece(file.path, file.rows), file.bytes
         return
-    with storage.open_read(path) as file:
-        footer = pq.read_metadata(file)
+    with storage.open_read(file.path) as stream:
+        footer = pq.read_metadata(stream)
+    first = 0
     for number in range(footer.num_row_groups):
         group = footer.row_group(number)
         columns = range(group.num_columns)
-        yield (
-            Piece(path, group.num_rows, (number,)),
-            sum(group.column(column).total_compressed_size for column in columns),
-        )
+        size = sum(group.column(column).total_compressed_size for column in columns)
+        yield Piece(file.path, group.num_rows, (number,), first), size
+        first += group.num_rows
 
 
 def find_input(patterns: Sequence[str]) -> Input:
-    """The pair sets that the patterns name, each checked to be whole. Raises UsageError."""
+    """The pair sets and plain tables that the patterns name, each checked to be whole. Raises UsageError."""
     folders: list[str] = []
+    tables: dict[str, InputFile] = {}
     for pattern in patterns:
-        try:
-            found = storage.expand([storage.join(pattern, MANIFEST_NAME)])
-        except UsageError:
+        sets = _matches(storage.join(pattern, MANIFEST_NAME))
+        folders += [info.path.replace("\\", "/").rsplit("/", 1)[0] for info in sets]
+        plain = [] if sets else [info for info in _files(pattern) if plain_tables.is_plain(info.path)]
+        for info in plain:
+            name = info.path.replace("\\", "/").rsplit("/", 1)[-1]
+            rows = plain_tables.check_columns(info.path)
+            real = os.path.realpath(info.path) if storage.is_local(info.path) else info.path
+            tables.setdefault(real, InputFile(info.path, rows, info.size, name, True))
+        if not sets and not plain:
             raise UsageError(
-                f"{pattern} is no finished pair set (it has no {MANIFEST_NAME}); name the folder that a job wrote"
-            ) from None
-        folders += [info.path.replace("\\", "/").rsplit("/", 1)[0] for info in found]
+                f"{pattern} is no finished pair set (it has no {MANIFEST_NAME}), nor a table of pairs "
+                f"({', '.join(plain_tables.SUFFIXES)}); name the folder that a job wrote, or files of these kinds"
+            )
     manifests = {folder: _manifest(folder) for folder in dict.fromkeys(folders)}
     files = [
-        (storage.join(folder, entry.path), entry)
+        InputFile(storage.join(folder, entry.path), entry.rows, entry.bytes, entry.sha256, split=entry.split)
         for folder, manifest in manifests.items()
         for entry in manifest.data_files()
     ]
+    identities = [manifest.data_id for manifest in manifests.values()]
+    identities += [f"{table.mark}:{table.bytes}" for table in tables.values()]
     return Input(
-        tuple(sorted(files, key=lambda item: (item[1].sha256, item[0]))),
-        tuple(sorted(manifest.data_id for manifest in manifests.values())),
+        tuple(sorted([*files, *tables.values()], key=lambda file: (file.mark, file.bytes, file.path))),
+        tuple(sorted(identities)),
         tuple(manifests),
     )
+
+
+def _files(pattern: str) -> list[storage.FileInfo]:
+    """The files that a pattern names, or those in the folder that it names."""
+    return _matches(pattern) or storage.list_files(pattern)
+
+
+def _matches(pattern: str) -> list[storage.FileInfo]:
+    try:
+        return storage.expand([pattern])
+    except UsageError:
+        return []
 
 
 def _manifest(folder: str) -> Manifest:
@@ -132,8 +180,8 @@ def _data_files(folder: str) -> list[storage.FileInfo]:
     return storage.list_files(storage.join(folder, "data"))
 
 
-def read_batches(unit: InputUnit, columns: tuple[str, ...] | None = None) -> Iterator[pa.Table]:
-    """The rows of a unit in order, some thousands at a time; the same batches in every pass."""
+def read_pair_sets(unit: InputUnit, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """The rows of a unit of pair sets in order, some thousands at a time; the same batches in every pass."""
     for piece in unit.pieces:
         with storage.open_read(piece.path) as file:
             parquet = pq.ParquetFile(file)
@@ -144,3 +192,18 @@ def read_batches(unit: InputUnit, columns: tuple[str, ...] | None = None) -> Ite
             wanted = list(columns) if columns else None
             for batch in parquet.iter_batches(BATCH_ROWS, row_groups=list(groups), columns=wanted):
                 yield pa.Table.from_batches([batch])
+
+
+def read_plain_tables(unit: InputUnit) -> Iterator[tuple[str, plain_tables.PlainBatch]]:
+    """The rows of a unit of plain tables in order, made into pairs, with the file that each batch is from."""
+    for piece in unit.pieces:
+        if piece.rows is None:
+            batches = plain_tables.read_jsonl(piece.path, BATCH_ROWS)
+        else:
+            groups = piece.groups
+            if groups is None:
+                with storage.open_read(piece.path) as file:
+                    groups = tuple(range(pq.read_metadata(file).num_row_groups))
+            batches = plain_tables.read_parquet(piece.path, groups, piece.first, BATCH_ROWS)
+        for batch in batches:
+            yield piece.path, batch

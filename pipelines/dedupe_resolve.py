@@ -38,6 +38,7 @@ from pipelines.dedupe_passing import PASSING
 from pipelines.dedupe_verify import EDGE_KINDS
 from pipelines.source_loss import Loss, count_losses, losses_to_json
 from schemas.evidence import EVIDENCE_SCHEMA
+from schemas.ledger import LISTED_FAILURES
 
 VERDICT_SCHEMA = pa.schema(
     [pa.field("row", pa.uint32()), pa.field("code", pa.uint8()), pa.field("cluster", pa.int64()), *EVIDENCE_SCHEMA]
@@ -54,12 +55,16 @@ class ResolveRows(beam.DoFn):
         """Decide on the whole input."""
         told = sorted((json.loads(value) for value in element[1]), key=lambda item: json.dumps(item, sort_keys=True))
         units = {item["unit"]: item["rows"] for item in told if "unit" in item}
+        sets = {item["unit"]: item["existing"] for item in told if item.get("existing")}
+        new = sorted(units.keys() - sets.keys())
         summary = _sums(told)
-        summary["rows"] = sum(units.values())
+        summary["rows"] = sum(units[unit] for unit in new)
+        summary["bad"] = sum(item.get("bad", 0) for item in told)
+        summary["listed"] = sorted(row for item in told for row in item.get("listed", ()))[:LISTED_FAILURES]
         near, leaks = self._edges([item["edges"] for item in told if "edges" in item])
-        decision = self._contamination(sorted(units)) if self.wanted else None
+        decision = self._contamination(new) if self.wanted else None
         facts = [item["facts"] for item in told if "facts" in item]
-        known, places, groups = self._touched(facts, units, near, leaks, decision)
+        known, places, groups = self._touched(facts, units, sets, near, leaks, decision)
         summary["groups"] = {"count": len(groups.keys), "largest": int(groups.counts.max(initial=0))}
         if known is not None:
             found, benchmarks = decision.at(places) if decision else (Contamination.none(), np.zeros(0, np.int64))
@@ -69,16 +74,20 @@ class ResolveRows(beam.DoFn):
                 f"{stage}/{reason}": int(np.isin(verdicts.codes, _codes(stage, reason)).sum())
                 for stage, reason in dict.fromkeys(rule[:2] for rule in RULES[1:])
             }
-            lost = groups.losses(known["group"], verdicts.codes, self.config.max_source_loss)
+            is_new = known["existing"].to_numpy() == 0
+            lost = groups.losses(
+                known["group"].filter(pa.array(is_new)), verdicts.codes[is_new], self.config.max_source_loss
+            )
             summary["groups"]["losses"] = losses_to_json(lost)
             names = self._benchmarks(verdicts, found, benchmarks)
-            table = self._table(known, verdicts, places[:, 1], names)
+            kept_sets = pa.array([sets.get(unit) for unit in places[:, 0].tolist()], pa.string())
+            table = self._table(known, verdicts, places[:, 1], names, kept_sets)
             if decision:
                 dropped = verdicts.codes[found.rows] == found.codes
                 summary["contamination"] = count_rows(decision, dropped, self.wanted.texts().names)
-            for unit in np.unique(places[:, 0]).tolist():
+            for unit in np.intersect1d(places[:, 0], new).tolist():
                 write_table(self.files.path("verdicts", unit), table.filter(pa.array(places[:, 0] == unit)))
-        for unit in units:
+        for unit in new:
             yield f"{unit:06d}", b""
         yield PASSING, json.dumps({"summary": summary}).encode()
 
@@ -99,6 +108,7 @@ class ResolveRows(beam.DoFn):
         self,
         partitions: list[int],
         units: dict[int, int],
+        sets: dict[int, str],
         near: dict[int, Edges],
         leaks: dict[int, Edges],
         decision: Decision | None,
@@ -115,7 +125,10 @@ class ResolveRows(beam.DoFn):
             if not count:
                 continue
             table = read_table(storage.read_bytes(self.files.path("rows", unit)))
-            groups.add(table["group"])
+            if unit not in sets:
+                groups.add(table["group"])
+            existing = pa.array(np.full(count, unit in sets, "u1"))
+            table = table.add_column(table.num_columns - 1, "existing", existing)
             rows = as_rows(table)
             chosen = rows.empty | np.isin(rows.pair_ids[:, 1], pairs)
             if decision:
@@ -138,8 +151,10 @@ class ResolveRows(beam.DoFn):
         paths = [(unit, self.files.path("contamination", unit)) for unit in units]
         return decide([(unit, read_arrays(storage.read_bytes(path), FOUND_KINDS)) for unit, path in paths], self.wanted)
 
-    def _table(self, known: pa.Table, verdicts: Verdicts, numbers: np.ndarray, benchmarks: pa.Array) -> pa.Table:
-        """Verdicts and evidence of all touched rows."""
+    def _table(
+        self, known: pa.Table, verdicts: Verdicts, numbers: np.ndarray, benchmarks: pa.Array, sets: pa.Array
+    ) -> pa.Table:
+        """Verdicts and evidence of all touched rows; `sets` names the earlier set of those that are of one."""
         row_ids, pair_ids = _hex(known, "row"), _hex(known, "pair")
         removed = verdicts.codes > 0
         keepers = pa.array(verdicts.keepers, mask=verdicts.keepers < 0)
@@ -161,6 +176,7 @@ class ResolveRows(beam.DoFn):
             "bands_shared": pa.array(verdicts.bands, mask=verdicts.bands == 0),
             "removed_group": known["group"],
             "kept_group": known["group"].take(keepers),
+            "kept_set": sets.take(keepers),
             "benchmark": benchmarks,
         }
         return pa.table(columns).cast(VERDICT_SCHEMA)
@@ -211,6 +227,8 @@ def as_rows(known: pa.Table) -> Rows:
         lengths=column["length"],
         splits=column["split"],
         empty=column["empty"].astype(bool),
+        existing=column["existing"].astype(bool),
+        clusters=column["cluster"],
     )
 
 

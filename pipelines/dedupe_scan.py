@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import apache_beam as beam
@@ -24,10 +24,13 @@ from miners.near_duplicates.survivor_order import docstring_quality, merit
 from pipelines import storage
 from pipelines.dedupe_config import Comparison, DedupeConfig
 from pipelines.dedupe_contamination import FOUND_KINDS, Decontamination, UnitFinds
+from pipelines.dedupe_existing import ExistingUnit, read_existing
 from pipelines.dedupe_files import Block, TemporaryFiles, table_bytes, write_arrays
-from pipelines.dedupe_input import InputUnit, read_batches
+from pipelines.dedupe_input import InputUnit, read_pair_sets, read_plain_tables
 from pipelines.dedupe_passing import PASSING
-from schemas.pair import DOCSTRING_CODE, SPLITS
+from pipelines.plain_tables import BadRow
+from schemas.ledger import LISTED_FAILURES
+from schemas.pair import DOCSTRING_CODE, SCHEMA, SPLITS
 from schemas.side_hash import anchor_is_code, positive_is_code
 
 SEGMENT_BYTES = 32 << 20
@@ -70,13 +73,14 @@ class ScanUnit(beam.DoFn):
             return
         names = {kind: self.files.path(kind, unit.number) for kind in ("keys", "anchor", "positive", "signatures")}
         known, sizes = [], []
-        finds = UnitFinds(self.wanted) if self.wanted else None
+        is_new = not isinstance(unit, ExistingUnit)
+        finds = UnitFinds(self.wanted) if self.wanted and is_new else None
+        bad: list[tuple[str, BadRow]] = []
         with ExitStack() as stack:
             out = {kind: stack.enter_context(storage.writing(name)) for kind, name in names.items()}
             keys = MatchKeys(self.config.comparisons(), self.partitions, unit.number, out["keys"])
             first = 0
-            for table in read_batches(unit, COLUMNS):
-                batch = self._scan(table)
+            for batch in self._batches(unit, stack, bad):
                 for side, sets in (("anchor", batch.anchor), ("positive", batch.positive)):
                     out[side].write(sets.hashes.tobytes())
                 out["signatures"].write(np.stack([batch.signatures[ANCHOR], batch.signatures[POSITIVE]], 1).tobytes())
@@ -85,7 +89,7 @@ class ScanUnit(beam.DoFn):
                     finds.add(first, *batch.searched())
                 known.append(batch.known)
                 sizes.append(np.stack([batch.anchor.sizes(), batch.positive.sizes()]))
-                first += table.num_rows
+                first += batch.known.num_rows
             blocks = keys.close()
         offsets = np.zeros((2, first + 1), "<i8")
         if sizes:
@@ -99,9 +103,37 @@ class ScanUnit(beam.DoFn):
                 write_arrays(file, finds.arrays(), FOUND_KINDS)
         for partition, block in blocks:
             yield f"{partition:06d}", block.pack()
-        yield PASSING, json.dumps({"unit": unit.number, "rows": first}).encode()
+        listed = [(f"{path}: row {row.number}", row.why) for path, row in bad[:LISTED_FAILURES]]
+        told = {"unit": unit.number, "rows": first, "bad": len(bad), "listed": listed}
+        told["existing"] = "" if is_new else unit.data_id
+        yield PASSING, json.dumps(told).encode()
 
-    def _scan(self, table: pa.Table) -> ScannedBatch:
+    def _batches(self, unit: InputUnit, stack: ExitStack, bad: list[tuple[str, BadRow]]) -> Iterator[ScannedBatch]:
+        """The batches of a unit, scanned; those of an earlier set keep their signatures, split and cluster."""
+        if unit.is_plain:
+            yield from map(self._scan, self._plain(unit, stack, bad))
+            return
+        if not isinstance(unit, ExistingUnit):
+            yield from map(self._scan, read_pair_sets(unit, COLUMNS))
+            return
+        for table, both in read_existing(unit, (*COLUMNS, "cluster")):
+            batch = self._scan(table, {ANCHOR: both[:, 0], POSITIVE: both[:, 1]})
+            split = pa.array(np.full(table.num_rows, unit.split, "u1"))
+            known = batch.known.set_column(batch.known.schema.get_field_index("split"), "split", split)
+            known = known.set_column(known.schema.get_field_index("cluster"), "cluster", table["cluster"])
+            yield replace(batch, known=known)
+
+    def _plain(self, unit: InputUnit, stack: ExitStack, bad: list[tuple[str, BadRow]]) -> Iterator[pa.Table]:
+        """The rows of plain tables as pairs, kept as such for the pass that routes; bad ones are listed in `bad`."""
+        file = stack.enter_context(storage.writing(self.files.path("converted", unit.number)))
+        converted = stack.enter_context(pa.ipc.new_stream(file, SCHEMA))
+        for path, batch in read_plain_tables(unit):
+            bad += [(path, row) for row in batch.bad]
+            if batch.pairs.num_rows:
+                converted.write_table(batch.pairs)
+                yield batch.pairs
+
+    def _scan(self, table: pa.Table, stored: dict[int, np.ndarray] | None = None) -> ScannedBatch:
         kinds = table["kind"].cast(pa.string()).to_pylist()
         text, code = self.config.rules()
         config = self.config.signatures()
@@ -110,7 +142,7 @@ class ScanUnit(beam.DoFn):
         anchors, positives = table["anchor"].combine_chunks(), table["positive"].combine_chunks()
         anchor = side_runs(anchors, anchor_code, text, code)
         positive = side_runs(positives, positive_code, text, code)
-        signatures = {ANCHOR: run_signatures(anchor, config), POSITIVE: run_signatures(positive, config)}
+        signatures = stored or {ANCHOR: run_signatures(anchor, config), POSITIVE: run_signatures(positive, config)}
         signatures[JOINT] = np.minimum(signatures[ANCHOR], signatures[POSITIVE])
         known = self._known(table, kinds, (anchor.sizes() == 0) | (positive.sizes() == 0))
         return ScannedBatch(anchor, positive, signatures, positive_code, known)
@@ -139,6 +171,7 @@ class ScanUnit(beam.DoFn):
             "length": lengths.to_numpy(),
             "split": splits[groups.indices.to_numpy()],
             "empty": empty.astype("u1"),
+            "cluster": pair[:, 1].astype("<u8").view("<i8"),
         }
         return pa.table({**{name: pa.array(values) for name, values in columns.items()}, "group": groups})
 

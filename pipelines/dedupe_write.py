@@ -22,7 +22,7 @@ from miners.near_duplicates.resolve import RULES
 from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.dedupe_files import Block, TemporaryFiles, read_block, read_table, table_bytes, unpack_blocks
-from pipelines.dedupe_input import InputUnit, read_batches
+from pipelines.dedupe_input import InputUnit, read_pair_sets
 from pipelines.dedupe_passing import PASSING, Pass
 from pipelines.dedupe_resolve import VERDICT_SCHEMA
 from pipelines.dedupe_scan import SEGMENT_BYTES, hex_ids
@@ -78,7 +78,8 @@ class RouteUnit(Pass):
     def work(self, key: str, values: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
         """Route one unit."""
         unit = self.units[key]
-        codes, clusters, verdicts = self._verdicts(unit)
+        known, verdicts = self._known(unit), self._verdicts(unit)
+        codes, clusters, splits = decided(known, verdicts)
         ledger = count_stages(codes)
         with ExitStack() as stack:
             out = stack.enter_context(storage.writing(self.layout.files.path("routed", unit.number)))
@@ -87,13 +88,13 @@ class RouteUnit(Pass):
             signatures = stack.enter_context(storage.open_read(self.layout.files.path("signatures", unit.number)))
             first = 0
             losses: dict[str, Loss] = {}
-            for table in read_batches(unit):
+            for table in self._read(unit, stack):
                 rows = slice(first, first + table.num_rows)
                 for name, loss in count_losses(table["source"], codes[rows]).items():
                     losses.setdefault(name, Loss()).add(loss.rows, loss.codes)
                 both = self._signatures(signatures, table.num_rows)
                 kept = codes[rows] == 0
-                segments.add(*self._kept(table, kept, clusters[rows], both))
+                segments.add(self._kept(table, kept, clusters[rows], both), splits[rows][kept])
                 if self.layout.keep_rejects:
                     rejects.add(_rejected(table, codes[rows]))
                 first = rows.stop
@@ -104,27 +105,31 @@ class RouteUnit(Pass):
         told = {"ledger": ledger.to_json(), "files": list(map(asdict, files)), "losses": losses_to_json(losses)}
         yield PASSING, json.dumps(told).encode()
 
-    def _verdicts(self, unit: InputUnit) -> tuple[np.ndarray, np.ndarray, pa.Table]:
-        """Verdict code and cluster of every row, and the verdicts of those that have one."""
-        count = unit.rows
-        known = read_table(storage.read_bytes(self.layout.files.path("rows", unit.number))) if count else None
-        clusters = known["pair_low"].to_numpy().view(np.int64).copy() if known else np.zeros(0, np.int64)
-        codes = np.zeros(count, np.uint8)
+    def _read(self, unit: InputUnit, stack: ExitStack) -> Iterator[pa.Table]:
+        """The unit's rows as the scan saw them, all columns."""
+        if not unit.is_plain:
+            yield from read_pair_sets(unit)
+            return
+        file = stack.enter_context(storage.open_read(self.layout.files.path("converted", unit.number)))
+        for batch in pa.ipc.open_stream(file):
+            yield pa.Table.from_batches([batch])
+
+    def _known(self, unit: InputUnit) -> pa.Table | None:
+        """What the scan knew of each row; None where the unit has none."""
+        path = self.layout.files.path("rows", unit.number)
+        return read_table(storage.read_bytes(path)) if storage.exists(path) else None
+
+    def _verdicts(self, unit: InputUnit) -> pa.Table:
         path = self.layout.files.path("verdicts", unit.number)
-        table = read_table(storage.read_bytes(path)) if storage.exists(path) else VERDICT_SCHEMA.empty_table()
-        codes[table["row"].to_numpy()] = table["code"].to_numpy()
-        clusters[table["row"].to_numpy()] = table["cluster"].to_numpy()
-        return codes, clusters, table
+        return read_table(storage.read_bytes(path)) if storage.exists(path) else VERDICT_SCHEMA.empty_table()
 
     def _signatures(self, file: BinaryIO, rows: int) -> np.ndarray:
         permutations = self.layout.config.permutations
         data = file.read(rows * 2 * permutations * 4)
         return np.frombuffer(data, "<u4").reshape(rows, 2, permutations)
 
-    def _kept(
-        self, table: pa.Table, kept: np.ndarray, clusters: np.ndarray, both: np.ndarray
-    ) -> tuple[pa.Table, np.ndarray]:
-        """The rows that stay, with their order and signatures; and their splits."""
+    def _kept(self, table: pa.Table, kept: np.ndarray, clusters: np.ndarray, both: np.ndarray) -> pa.Table:
+        """The rows that stay, with their order and signatures."""
         place = table.schema.get_field_index("cluster")
         table = table.set_column(place, SCHEMA.field("cluster"), pa.array(clusters))
         if self.layout.source:
@@ -132,15 +137,12 @@ class RouteUnit(Pass):
             table = table.set_column(table.schema.get_field_index("source"), "source", names)
         table = table.select(SCHEMA.names).cast(SCHEMA).filter(pa.array(kept))
         order = row_order(table["row_id"].to_pylist(), self.layout.seed)
-        groups = table["group"].combine_chunks().dictionary_encode()
-        config = self.layout.config
-        splits = np.array([SPLITS.index(config.split_of(group)) for group in groups.dictionary.to_pylist()], np.uint8)
         table = table.append_column(ORDER, pa.array(order))
-        kind = signatures_schema(config.permutations).field("anchor").type
+        kind = signatures_schema(self.layout.config.permutations).field("anchor").type
         for i, side in enumerate(("anchor", "positive")):
             flat = pa.array(np.ascontiguousarray(both[kept, i]).reshape(-1))
             table = table.append_column(f"{side}_signature", pa.FixedSizeListArray.from_arrays(flat, type=kind))
-        return table, splits[groups.indices.to_numpy()]
+        return table
 
     def _evidence(self, unit: InputUnit, verdicts: pa.Table) -> list[FileEntry]:
         removed = verdicts.filter(pc.greater(verdicts["code"], 0)).select(EVIDENCE_SCHEMA.names)
@@ -260,6 +262,17 @@ class _Table:
         if kind is None and self._writer is not None:
             self.entries.append(file_entry(self._name, self._split, self._writer.close()))
         self._open.__exit__(kind, error, trace)
+
+
+def decided(known: pa.Table | None, verdicts: pa.Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Verdict code, cluster and number of the split of every row of a unit."""
+    if known is None:
+        return np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros(0, np.uint8)
+    codes = np.zeros(known.num_rows, np.uint8)
+    clusters = known["pair_low"].to_numpy().view(np.int64).copy()
+    codes[verdicts["row"].to_numpy()] = verdicts["code"].to_numpy()
+    clusters[verdicts["row"].to_numpy()] = verdicts["cluster"].to_numpy()
+    return codes, clusters, known["split"].to_numpy()
 
 
 def row_order(row_ids: list[str], seed: int) -> np.ndarray:

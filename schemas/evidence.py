@@ -18,12 +18,14 @@ EVIDENCE_SCHEMA = pa.schema(
         pa.field("bands_shared", pa.int32()),
         pa.field("removed_group", pa.string()),
         pa.field("kept_group", pa.string()),
+        pa.field("kept_set", pa.string()),
         pa.field("benchmark", pa.string()),
     ]
 )
 """`kept_*` is the row of the same stage for which this one was removed; null for contamination, where `benchmark` names
 the evaluation file, and for a pair without text. `similarity` is the exact Jaccard index of the shingle sets, 1 for
-equal contents; `bands_shared` counts the bands by which a near-duplicate was found. `side`: joint, anchor or positive.
+equal contents; `kept_set` is the data_id of the earlier set that holds the kept row, null where this one does;
+`bands_shared` counts the bands by which a near-duplicate was found. `side`: joint, anchor or positive.
 """
 
 

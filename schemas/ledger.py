@@ -90,7 +90,7 @@ FAILURES: dict[str, tuple[str, ...]] = {
     ),
     "mine-code/function": ("syntax_error",),
     "mine-code/pair": (),
-    "dedupe/exact": (),
+    "dedupe/exact": ("bad_row",),
     "dedupe/near": (),
     "dedupe/cap": (),
     "dedupe/contamination": (),

@@ -60,6 +60,10 @@ class Rows:
     """0 train, 1 validation, 2 test: by the row's group."""
     empty: np.ndarray
     """bool: a side has no text."""
+    existing: np.ndarray
+    """bool: of an earlier set, so that it stays whatever it resembles."""
+    clusters: np.ndarray
+    """int64: the low half of the pair_id; of an existing row the cluster that it has."""
 
     def contents(self, side: int) -> np.ndarray:
         """How edges name each row's content on a side (uint64)."""
@@ -125,6 +129,10 @@ class Verdicts:
         self.codes[rows], self.keepers[rows], self.sides[rows] = code, keepers, side
         self.similarity[rows] = 1.0
 
+    def keep(self, rows: np.ndarray) -> None:
+        """Take the verdict of `rows` (bool) back: earlier sets may overlap, and are not changed."""
+        self.codes[rows], self.keepers[rows] = KEPT, -1
+
 
 def resolve(
     rows: Rows, near: Mapping[int, Edges], leaks: Mapping[int, Edges], caps: Caps, contamination: Contamination
@@ -137,16 +145,22 @@ def resolve(
         sides=np.zeros(count, np.uint8),
         similarity=np.full(count, np.nan),
         bands=np.zeros(count, np.int32),
-        clusters=rows.pair_ids[:, 1].astype(np.uint64).view(np.int64).copy(),
+        clusters=rows.clusters.copy(),
     )
     rank = survivor_rank(rows.merits, rows.lengths, rows.pair_ids, rows.row_ids)
+    rank[np.lexsort((rank, ~rows.existing))] = np.arange(count)
     verdicts.codes[rows.empty] = EMPTY
     _exact(rows, rank, verdicts)
+    verdicts.keep(rows.existing)
     _near(rows, rank, near, verdicts)
+    verdicts.keep(rows.existing)
     _cap(rows, rank, caps, verdicts)
+    verdicts.keep(rows.existing)
     _contamination(contamination, verdicts)
-    for level in (1, 2):
-        _leak(rows, rank, leaks, verdicts, level)
+    for split in range(3):
+        _leak(rows, rank, leaks, verdicts, rows.existing & (rows.splits != split), split)
+    for split in (1, 2):
+        _leak(rows, rank, leaks, verdicts, rows.splits < split, split)
     return verdicts
 
 
@@ -192,7 +206,11 @@ def _name_clusters(rows: Rows, nodes: np.ndarray, labels: np.ndarray, verdicts: 
     smallest = np.empty(int(labels.max()) + 1, np.int64)
     first = _first_of_runs(labels[order][:, None])
     smallest[labels[order[first]]] = rows.pair_ids[nodes[order[first]], 1].view(np.int64)
-    verdicts.clusters[nodes] = smallest[labels]
+    # What resembles an earlier set's row takes its cluster: a trainer that reads both sets masks by it.
+    old = np.flatnonzero(rows.existing[nodes])
+    old = old[np.argsort(rows.clusters[nodes[old]], kind="stable")[::-1]]
+    smallest[labels[old]] = rows.clusters[nodes[old]]
+    verdicts.clusters[nodes] = np.where(rows.existing[nodes], rows.clusters[nodes], smallest[labels])
     verdicts.largest_cluster = int(np.bincount(labels).max())
 
 
@@ -225,17 +243,18 @@ def _contamination(found: Contamination, verdicts: Verdicts) -> None:
     verdicts.similarity[rows] = found.similarity[here]
 
 
-def _leak(rows: Rows, rank: np.ndarray, leaks: Mapping[int, Edges], verdicts: Verdicts, level: int) -> None:
-    """Remove the rows of split `level` that resemble a kept row of a split before it."""
-    kept = verdicts.codes == KEPT
-    above = np.flatnonzero(kept & (rows.splits < level))
+def _leak(
+    rows: Rows, rank: np.ndarray, leaks: Mapping[int, Edges], verdicts: Verdicts, above: np.ndarray, split: int
+) -> None:
+    """Remove the new rows of a split that resemble a kept one of `above` (bool)."""
+    above = np.flatnonzero((verdicts.codes == KEPT) & above)
     above = above[np.argsort(rank[above])]
     hashes, first = np.unique(
         np.concatenate([rows.anchor_hashes[above], rows.positive_hashes[above]]), return_index=True
     )
     owners = np.concatenate([above, above])[first]
     for side, own in ((ANCHOR, rows.anchor_hashes), (POSITIVE, rows.positive_hashes)):
-        below = np.flatnonzero((verdicts.codes == KEPT) & (rows.splits == level))
+        below = np.flatnonzero((verdicts.codes == KEPT) & (rows.splits == split) & ~rows.existing)
         hit, place = _lookup(hashes, own[below])
         verdicts.remove(below[hit], LEAK_HASH, owners[place], side)
     for side, edges in leaks.items():
@@ -248,7 +267,7 @@ def _leak(rows: Rows, rank: np.ndarray, leaks: Mapping[int, Edges], verdicts: Ve
         similarity, bands = np.tile(edges.similarity, 2)[hit], np.tile(edges.bands, 2)[hit]
         best = np.lexsort((rank[keeper], -similarity, ends))
         best = best[_first_of_runs(ends[best][:, None])]
-        below = np.flatnonzero((verdicts.codes == KEPT) & (rows.splits == level))
+        below = np.flatnonzero((verdicts.codes == KEPT) & (rows.splits == split) & ~rows.existing)
         hit, place = _lookup(ends[best], rows.contents(side)[below])
         gone, edge = below[hit], best[place]
         verdicts.remove(gone, LEAK_NEAR, keeper[edge], side)

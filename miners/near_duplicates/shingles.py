@@ -39,8 +39,8 @@ def shingle_runs(texts: Texts, rule: ShingleRule) -> ShingleRuns:
     if loops is None:
         return numpy_runs(texts.to_pylist() if isinstance(texts, pa.Array) else texts, rule)
     if isinstance(texts, pa.Array):
-        codes, offsets = _bytes_of(texts)
-        is_ascii = _are_ascii(codes, offsets)
+        codes, offsets = bytes_of(texts)
+        is_ascii = are_ascii(codes, offsets)
         chosen = np.flatnonzero(is_ascii)
         parts = [_ascii_runs(loops, codes, offsets[chosen], offsets[chosen + 1], rule)]
     else:
@@ -68,7 +68,7 @@ def _take(texts: Texts, chosen: np.ndarray) -> Texts:
     return texts.take(pa.array(chosen)) if isinstance(texts, pa.Array) else [texts[i] for i in chosen]
 
 
-def _bytes_of(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
+def bytes_of(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
     """The UTF-8 bytes of an Arrow array, and where each text begins in them."""
     _, bounds, data = texts.buffers()
     kind = np.int64 if pa.types.is_large_string(texts.type) else np.int32
@@ -76,7 +76,7 @@ def _bytes_of(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
     return np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8), offsets
 
 
-def _are_ascii(codes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+def are_ascii(codes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Which texts, bytes `codes[offsets[i]:offsets[i + 1]]`, are ASCII."""
     result = np.ones(len(offsets) - 1, bool)
     filled = np.flatnonzero(np.diff(offsets))

@@ -324,14 +324,14 @@ def test_a_job_that_loses_anything_does_not_publish(
         add = dedupe_write.Segments.add
         monkeypatch.setattr(dedupe_write.Segments, "add", lambda self, table, splits: add(self, table[1:], splits[1:]))
     elif lost == "a verdict":
-        verdicts = dedupe_write.RouteUnit._verdicts
+        decided = dedupe_write.decided
 
         def forgetful(*given):
-            codes, clusters, table = verdicts(*given)
+            codes, clusters, splits = decided(*given)
             codes[codes.nonzero()[0][0]] = 0
-            return codes, clusters, table
+            return codes, clusters, splits
 
-        monkeypatch.setattr(dedupe_write.RouteUnit, "_verdicts", forgetful)
+        monkeypatch.setattr(dedupe_write, "decided", forgetful)
     else:
         monkeypatch.setattr(dedupe_write.RouteUnit, "_evidence", lambda *_: [])
     assert dedupe.main(["--input", str(source), "--output", str(tmp_path / "out"), "--quiet"]) == 1
