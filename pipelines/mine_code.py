@@ -1,122 +1,76 @@
-"""`pairmill mine-code`: repositories and archives in, a pair set of documentation and functions out.
+"""`pairmill mine-code`: repositories and tables in, a pair set of documentation and functions out.
 
-Only wiring: which inputs are repositories, how each is opened, and the job. The rules stand in `miners.code`.
+Only wiring: flags, settings and the job. Which inputs there are stands in `code_inputs`, the rules in `miners.code`.
 """
 
 from __future__ import annotations
 
-import fnmatch
-import glob
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from miners.code.config import ANCHORS, SECRETS, CodeConfig
 from miners.code.filters import FILTER_SETS, CodeFilters
-from miners.code.language import LANGUAGES, language_for_path
+from miners.code.language import LANGUAGES
 from miners.code.license_expressions import permissive_licenses, read_licenses
-from miners.code.mine import broken_repository, mine_repository
-from miners.code.repository import Repository, UnreadableError
-from miners.code.repository_archive import ArchiveRepository, is_archive
-from miners.code.repository_folder import FolderRepository
-from miners.code.repository_git import GitRepository, is_git
+from miners.code.mine import broken_repository, mine_files, mine_repository
+from miners.code.parsing_batch import Parsing
+from miners.code.repository import UnreadableError
+from miners.code.repository_clone import PROTOCOLS, CloneError, CloneLimits
+from miners.code.table import ROLES, table_columns
 from pipelines import storage
+from pipelines.clone_list import BASE_URL, read_clone_list
+from pipelines.code_inputs import CodeInputs, clone_units, find_units, is_table_unit, open_repository, table_files
 from pipelines.failures import report_errors
-from pipelines.mine_job import Unit, run_mine_job, unit_id
+from pipelines.mine_job import Unit, run_mine_job
 from pipelines.options import JobParser, UsageError, job_parser, parse, read_recipe
+from pipelines.parsing_pool import borrowed_parsing
 from schemas.ledger import Ledger
 from schemas.pair import Pair
 from schemas.rejects import Reject
 
-_NO_REPOSITORY = ("*.dist-info", "*.egg-info", "__pycache__", ".*")
-"""What a pattern such as `site-packages/*` also matches."""
-
 
 @dataclass(frozen=True)
 class CodeMiner:
-    """Mines one repository, folder or archive."""
+    """Mines one repository or one part of a table; the parser runs in a child process."""
 
     config: CodeConfig
+    inputs: CodeInputs = field(default_factory=CodeInputs)
     job: ClassVar[str] = "mine-code"
 
     def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Pair | Reject]:
-        """The unit's pairs; a repository that cannot be opened is one failed file."""
+        """The unit's pairs; a repository that cannot be cloned or opened is one failed file."""
+        with borrowed_parsing(self.config.parse_seconds) as parsing:
+            if is_table_unit(unit):
+                yield from mine_files(table_files(unit, self.inputs), self.config, ledger, parsing)
+            else:
+                yield from self._mine_repository(unit, ledger, parsing)
+
+    def _mine_repository(self, unit: Unit, ledger: Ledger, parsing: Parsing) -> Iterator[Pair | Reject]:
         try:
-            repository = open_repository(unit.uri)
+            repository = open_repository(unit, self.inputs)
         except (UnreadableError, OSError) as error:
-            yield from broken_repository(unit.uri, "damaged_repository", str(error), self.config, ledger)
+            reason = error.reason if isinstance(error, CloneError) else "damaged_repository"
+            yield from broken_repository(unit.uri, reason, str(error), self.config, ledger)
             return
         try:
-            yield from mine_repository(repository, unit.uri, self.config, ledger)
+            yield from mine_repository(repository, unit.uri, self.config, ledger, parsing)
         finally:
             repository.close()
-
-
-def open_repository(path: str) -> Repository:
-    """The reader for what lies at `path`. Raises UnreadableError and OSError."""
-    if is_archive(path) and not (storage.is_local(path) and os.path.isdir(path)):
-        return ArchiveRepository(storage.open_read(path), path)
-    return GitRepository(path) if is_git(path) else FolderRepository(path)
-
-
-def find_units(patterns: Sequence[str]) -> list[Unit]:
-    """A unit for each repository that the patterns name, once each (by real path).
-
-    Raises UsageError for a pattern that names none.
-    """
-    units: dict[str, Unit] = {}
-    for pattern in patterns:
-        found = list(_units_of(pattern))
-        if not found:
-            raise UsageError(
-                f"no repository, archive or source file matches {pattern!r}; check the path, and quote a pattern"
-            )
-        for real, unit in found:
-            units.setdefault(real, unit)
-    return list(units.values())
-
-
-def _units_of(pattern: str) -> Iterator[tuple[str, Unit]]:
-    if not storage.is_local(pattern):
-        for info in storage.expand([pattern]):
-            if is_archive(info.path):
-                yield info.path, Unit(unit_id(info.path, info.size, info.version), info.path, info.size)
-        return
-    named = os.path.exists(pattern)
-    for path in [pattern] if named else sorted(glob.glob(pattern, recursive=True)):
-        path = path.rstrip("/") or "/"
-        base = os.path.basename(os.path.abspath(path))
-        if named or not any(fnmatch.fnmatchcase(base, skipped) for skipped in _NO_REPOSITORY):
-            unit = _local_unit(path)
-            if unit is not None:
-                yield os.path.realpath(path), unit
-
-
-def _local_unit(path: str) -> Unit | None:
-    if os.path.isfile(path) and is_archive(path):
-        status = os.stat(path)
-        return Unit(unit_id(path, status.st_size, status.st_mtime_ns), path, status.st_size)
-    if not os.path.isdir(path) and not (os.path.isfile(path) and language_for_path(path)):
-        return None
-    try:
-        repository = open_repository(path)
-    except UnreadableError:
-        return Unit(unit_id(path), path, 0)
-    size = sum(entry.size for entry in repository.entries if not entry.refusal and language_for_path(entry.path))
-    state = repository.fingerprint() if isinstance(repository, FolderRepository) else [repository.about.revision or ""]
-    return Unit(unit_id(path, *state), path, size)
 
 
 def make_parser() -> JobParser:
     """The command's flags."""
     parser = job_parser(
         "mine-code",
-        "Mine pairs of documentation and function from repositories: folders, git repositories, archives.",
-        inputs="one repository each: a folder, a git repository, an archive",
+        "Mine pairs of documentation and function from repositories: folders, git repositories, archives, clones; and "
+        "from tables of source files.",
+        inputs="one repository each: a folder, a git repository, an archive; or a table (.parquet, .jsonl[.gz|.zst])",
         resumable=True,
+        input_required=False,
     )
+    _add_input_flags(parser)
     parser.add_argument(
         "--languages",
         nargs="+",
@@ -151,6 +105,68 @@ def make_parser() -> JobParser:
         help="do not read parameters, returns and raises out of the documentation",
     )
     return parser
+
+
+def _add_input_flags(parser: JobParser) -> None:
+    limits = CloneLimits()
+    parser.add_argument(
+        "--repos",
+        metavar="FILE",
+        help="clone these: on each line a clone URL or owner/name, with @REVISION if need be",
+    )
+    parser.add_argument(
+        "--repos-base-url", default=BASE_URL, metavar="URL", help="where owner/name stands (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--revision", metavar="REV", help="branch, tag or commit of the git repositories that name none (default: HEAD)"
+    )
+    parser.add_argument(
+        "--clone-protocols",
+        nargs="+",
+        choices=PROTOCOLS,
+        default=list(limits.protocols),
+        metavar="NAME",
+        help=f"what may be cloned over, of {', '.join(PROTOCOLS)} (default: {' '.join(limits.protocols)})",
+    )
+    parser.add_argument(
+        "--clone-seconds", type=float, default=limits.seconds, help="limit of one clone with its tries (default: 600)"
+    )
+    parser.add_argument(
+        "--clone-megabytes", type=int, default=limits.max_bytes >> 20, help="limit of one clone's size (default: 2048)"
+    )
+    parser.add_argument(
+        "--columns",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="ROLE=NAME",
+        help=f"columns of tables that are not named for their role, of {', '.join(ROLES)}: content=text,path=file_name",
+    )
+
+
+def make_inputs(args: Any) -> CodeInputs:
+    """How inputs are read, from the flags. Raises UsageError."""
+    try:
+        limits = CloneLimits(args.clone_seconds, args.clone_megabytes << 20, tuple(sorted(set(args.clone_protocols))))
+        columns = table_columns(args.columns)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    scratch = args.temp if args.temp and storage.is_local(args.temp) else None
+    return CodeInputs(args.revision, columns, limits, scratch)
+
+
+def plan_units(args: Any, inputs: CodeInputs) -> list[Unit]:
+    """The units of `--input` and `--repos`. Raises UsageError."""
+    if not args.input and not args.repos:
+        raise UsageError("there is nothing to mine; name repositories or tables with --input, or a list with --repos")
+    if args.repos is None:
+        return find_units(args.input, inputs)
+    try:
+        text = storage.read_bytes(args.repos).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--repos {args.repos} cannot be read: {error}") from None
+    listed = read_clone_list(text, args.repos, args.repos_base_url, inputs.clone.protocols)
+    return find_units(args.input, inputs) + clone_units(listed, inputs.revision)
 
 
 def make_config(args: Any) -> CodeConfig:
@@ -197,12 +213,18 @@ def settings_of(config: CodeConfig) -> dict[str, Any]:
     return asdict(config) | {"licenses": licenses}
 
 
+def settings_of_inputs(inputs: CodeInputs) -> dict[str, Any]:
+    """What decides which rows the inputs give; where clones lie for a while does not."""
+    return {"revision": inputs.revision, "columns": asdict(inputs.columns)}
+
+
 def run(argv: Sequence[str] | None = None) -> int:
     """Parse, plan and run the job; returns the exit status. Raises UsageError and JobFailedError."""
     command = parse(make_parser(), argv)
     config = make_config(command.args)
-    units = find_units(command.args.input)
-    return run_mine_job(command, CodeMiner(config), units, settings_of(config))
+    inputs = make_inputs(command.args)
+    units = plan_units(command.args, inputs)
+    return run_mine_job(command, CodeMiner(config, inputs), units, settings_of(config) | settings_of_inputs(inputs))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

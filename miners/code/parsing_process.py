@@ -27,8 +27,9 @@ from miners.code.parsing_child import LENGTH, packed
 
 MEMORY_BYTES = 2 << 30
 """Address space of the child. Parsing takes 59 bytes a byte of source at worst: 60 MB for the largest file."""
-KILL_AFTER = 2.0
-"""Times the parser's own limit: a query has no deadline of its own, so the child is killed from outside."""
+GRACE_SECONDS = 5.0
+"""A child that needs this and twice the parser's own limit for a file is killed: a query has no deadline of its own.
+The grace is for the first file of a language, which loads its grammar."""
 START_SECONDS = 120.0
 _READ = 1 << 20
 _STDERR_TAIL = 500
@@ -53,6 +54,7 @@ class ParsingProcess:
 
     def parse(self, sources: Sequence[Source]) -> Iterator[Parsed]:
         """One result for each source, in their order."""
+        limit = 2 * self._seconds + GRACE_SECONDS
         done = 0
         tried = -1
         while done < len(sources):
@@ -60,11 +62,11 @@ class ParsingProcess:
                 child = self._ready()
                 child.send(packed([tuple(source) for source in sources[done:]]))
                 while done < len(sources):
-                    yield _parsed(child.receive(self._seconds * KILL_AFTER))
+                    yield _parsed(child.receive(limit))
                     done += 1
             except _ChildTimeoutError:
                 self.close()
-                yield ParseFailure("parse_timeout", f"no answer within {self._seconds * KILL_AFTER:g} s; killed")
+                yield ParseFailure("parse_timeout", f"no answer within {limit:g} s; killed")
                 done += 1
             except _ChildDiedError as death:
                 self.close()

@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.mine_code import find_units, main
+from pipelines.code_inputs import CodeInputs, find_units
+from pipelines.mine_code import main
 from pipelines.options import UsageError
 
 STDLIB = Path(sysconfig.get_path("stdlib"))
@@ -115,8 +116,8 @@ def test_recipe_and_wrong_arguments(repositories, tmp_path, capsys):
 
 
 def test_inputs_are_taken_once(repositories):
-    units = find_units([f"{repositories}/*", str(repositories / "json")])
+    units = find_units([f"{repositories}/*", str(repositories / "json")], CodeInputs())
     names = sorted(Path(unit.uri).name for unit in units)
     assert names == ["broken.zip", "email", "json", "one.py", "packed.tar.gz"]
     with pytest.raises(UsageError, match="matches"):
-        find_units([str(repositories / "notes.txt")])
+        find_units([str(repositories / "notes.txt")], CodeInputs())
