@@ -1,7 +1,9 @@
 (comment) @comment
 
+; A function without a body (its code is assembly) is none.
 (function_declaration
-  name: (identifier) @name) @function
+  name: (identifier) @name
+  body: (_)) @function
 
 ; The receiver's type is the owner: func (s *Server[T]) Close() is Server.Close.
 (method_declaration
@@ -14,4 +16,5 @@
         (pointer_type (generic_type type: (type_identifier) @owner))
         (parenthesized_type)
       ]))
-  name: (field_identifier) @name) @function
+  name: (field_identifier) @name
+  body: (_)) @function
