@@ -13,50 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miners.code import ParseTimeoutError, functions
-from miners.code.language import LANGUAGES, grammar_for
+from miners.code.language import LANGUAGES, grammar, grammar_for, grammar_names
 
 STDLIB = Path(sysconfig.get_path("stdlib"))
 HOSTILE = [b"(" * 50_000, b"[" * 50_000 + b"]" * 50_000, b"{" * 500_000, b"if " * 100_000, b"f(" * 50_000]
-EXPECTED = {
-    "python": {
-        "Counter.total": (8, "The total, as ``int``."),
-        "Counter.plain": (13, "One line."),
-        "Counter.bare": (16, None),
-        "outer": (20, "Raw \\d and more."),
-        "outer.inner": (24, "Only documentation."),
-    },
-    "go": {
-        "Sum": (6, "Sum adds.\n\nAll of them."),
-        "Server.Close": (14, "Close ends it."),
-        "Lone": (18, None),
-        "Trailed": (21, None),
-        "Server.Run": (26, "Run runs."),
-        "directive": (29, None),
-    },
-    "javascript": {
-        "add": (2, "Adds."),
-        "twice": (8, "Doubles.\n@param {number} x"),
-        "thrice": (8, None),
-        "Widget.prototype.run": (11, "Runs."),
-        "Widget.move": (16, "Moves."),
-        "Widget.handler": (19, "Field."),
-        "Widget.undocumented": (21, None),
-        "Widget.next": (22, None),
-        "open": (27, "Opens."),
-        "shut": (29, "Shuts."),
-        "plain": (33, None),
-        "": (36, "Default."),
-        "empty": (39, None),
-    },
-    "typescript": {
-        "Panel.width": (6, "Sets the width."),
-        "Panel.open": (10, None),
-        "Panel.load": (13, "Loads."),
-        "Inner.deep": (18, "Deep."),
-        "Shape.name": (26, "Name."),
-    },
-    "tsx": {"Title": (2, "Shows a title."), "Page": (5, "The page.")},
-}
+GRAMMARS = [(language, name) for language in LANGUAGES for name in grammar_names(language)]
 
 
 def slice_again(source: bytes, function) -> str:
@@ -75,15 +36,19 @@ def stdlib_sources(share: float) -> list[bytes]:
     return [path.read_bytes() for path in chosen]
 
 
-@pytest.mark.parametrize("language", EXPECTED)
-def test_sample_of_each_grammar(language):
-    found = functions(grammar_for(language).sample, language)
-    assert {f.symbol: (f.start_line, f.docstring) for f in found} == EXPECTED[language]
+@pytest.mark.parametrize(("language", "name"), GRAMMARS)
+def test_sample_of_each_grammar(language, name):
+    """The sample parses whole, states what it holds, and every span slices to its function."""
+    known = grammar(language, name)
+    found = functions(known.sample, name)
+    assert found
     assert not any(f.has_error for f in found)
-
-
-def test_every_language_has_an_expected_sample():
-    assert {grammar_for(name).language.name for name in EXPECTED} == set(LANGUAGES)
+    assert [(f.symbol, f.start_line, f.docstring) for f in found] == [
+        (e.symbol, e.start_line, e.docstring) for e in known.expected
+    ]
+    for function in found:
+        assert slice_again(known.sample, function) == function.code
+        assert function.docstring is None or function.docstring_raw not in function.code
 
 
 def test_standard_library_agrees_with_ast():
