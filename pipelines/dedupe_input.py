@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from pipelines import plain_tables, storage
 from pipelines.options import UsageError
 from schemas.manifest import MANIFEST_NAME, Manifest, parse_manifest
+from schemas.pair import in_schema
 
 UNIT_BYTES = 256 << 20
 LEAST_UNIT_BYTES = 4 << 20
@@ -191,7 +192,8 @@ def read_pair_sets(unit: InputUnit, columns: Sequence[str] | None = None) -> Ite
                 raise ValueError(f"{piece.path} holds {rows:,} rows where its manifest says {piece.rows:,}")
             wanted = list(columns) if columns else None
             for batch in parquet.iter_batches(BATCH_ROWS, row_groups=list(groups), columns=wanted):
-                yield pa.Table.from_batches([batch])
+                table = pa.Table.from_batches([batch])
+                yield table if columns else in_schema(table)
 
 
 def read_plain_tables(unit: InputUnit) -> Iterator[tuple[str, plain_tables.PlainBatch]]:

@@ -23,7 +23,7 @@ from miners.near_duplicates.side_hashes import side_hashes
 from pipelines import storage
 from pipelines.options import UsageError
 from schemas.ids import pair_id, row_id
-from schemas.pair import KINDS, NEIGHBOR_TEXT, PROVENANCE_TYPE, SCHEMA, SIGNALS_TYPE
+from schemas.pair import KINDS, NEIGHBOR_TEXT, PROVENANCE_TYPE, SIGNALS_TYPE, in_schema
 from schemas.side_hash import anchor_is_code, positive_is_code
 
 SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz")
@@ -175,7 +175,7 @@ def make_pairs(given: pa.Table, kinds: pa.ChunkedArray, numbers: np.ndarray, pat
         "signals": _struct(measures, SIGNALS_TYPE, count),
         "provenance": _struct(known, PROVENANCE_TYPE, count),
     }
-    return pa.table(columns).cast(SCHEMA)
+    return in_schema(pa.table(columns))
 
 
 def _holds_strings(kind: pa.DataType) -> bool:

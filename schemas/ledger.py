@@ -19,7 +19,15 @@ STAGES: dict[str, tuple[str, ...]] = {
 }
 
 REASONS: dict[str, tuple[str, ...]] = {
-    "mine-web/record": ("not_a_page", "too_large", "http_status", "empty_body", "not_html"),
+    "mine-web/record": (
+        "not_a_page",
+        "blocklisted",
+        "too_large",
+        "http_status",
+        "empty_body",
+        "not_html",
+        "robots",
+    ),
     "mine-web/page": ("no_main_text", "language", "too_few_passages"),
     "mine-web/passage": ("language", "no_neighbor"),
     "mine-web/pair": ("language_mismatch", "same_text"),

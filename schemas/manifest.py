@@ -18,8 +18,8 @@ from schemas.pair import SPLITS
 
 CODE_VERSION = "0.1.0"
 FORMAT = "pairmill pair set"
-SCHEMA_VERSION = 1
-READABLE_VERSIONS = (1,)
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, 2)
 MANIFEST_NAME = "manifest.json"
 CARD_NAME = "README.md"
 RUN_NAME = "_run.json"

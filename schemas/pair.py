@@ -51,6 +51,30 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A parameter, a result or an error as documentation states it. What it does not state is None."""
+
+    name: str | None
+    type: str | None
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Documentation:
+    """What else is known of the documentation in the anchor."""
+
+    docstring: str | None = None
+    """All of it, cleaned; None where that is the anchor."""
+    summary: str | None = None
+    """Its first paragraph; None where that is the anchor."""
+    style: str | None = None
+    """How its parts are written: `google`, `jsdoc`, …; None where it states none."""
+    parameters: tuple[Part, ...] = ()
+    returns: tuple[Part, ...] = ()
+    raises: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Signals:
     """Measures of a pair's two sides. Lengths are in Unicode code points and in white-space-separated words."""
 
@@ -83,6 +107,7 @@ class Pair:
     group: str
     signals: Signals
     provenance: Provenance
+    documentation: Documentation | None = None
 
 
 _NAMES = pa.dictionary(pa.int32(), pa.string())
@@ -120,6 +145,18 @@ PROVENANCE_TYPE = pa.struct(
     ]
 )
 
+_PARTS = pa.list_(pa.struct([("name", pa.string()), ("type", pa.string()), ("description", pa.string())]))
+DOCUMENTATION_TYPE = pa.struct(
+    [
+        pa.field("docstring", pa.string()),
+        pa.field("summary", pa.string()),
+        pa.field("style", pa.string()),
+        pa.field("parameters", _PARTS),
+        pa.field("returns", _PARTS),
+        pa.field("raises", _PARTS),
+    ]
+)
+
 SCHEMA = pa.schema(
     [
         pa.field("row_id", pa.string(), nullable=False),
@@ -137,8 +174,26 @@ SCHEMA = pa.schema(
         pa.field("group", pa.string(), nullable=False),
         pa.field("signals", SIGNALS_TYPE),
         pa.field("provenance", PROVENANCE_TYPE),
+        pa.field("documentation", DOCUMENTATION_TYPE),
     ]
 )
+ADDED_COLUMNS = {2: ("documentation",)}
+"""Columns that a version of the schema added to the one before it; all of them may be null."""
+
+
+def schema_of_version(version: int) -> pa.Schema:
+    """The schema that files of a pair set of that version have."""
+    later = [name for added, names in ADDED_COLUMNS.items() if added > version for name in names]
+    return pa.schema([field for field in SCHEMA if field.name not in later])
+
+
+def in_schema(table: pa.Table) -> pa.Table:
+    """The table in `SCHEMA`: columns in its order, those that an earlier version lacks as nulls."""
+    columns = [
+        table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(table.num_rows, field.type)
+        for field in SCHEMA
+    ]
+    return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
 def make_signals(anchor: str, positive: str, **measured: object) -> Signals:
@@ -164,6 +219,7 @@ def make_pair(
     signals: Signals | None = None,
     source: str | None = None,
     negatives: Sequence[str] = (),
+    documentation: Documentation | None = None,
 ) -> Pair:
     """A whole row from what a miner knows.
 
@@ -192,6 +248,7 @@ def make_pair(
         group=group if group else occurrence,
         signals=signals or make_signals(anchor, positive),
         provenance=provenance,
+        documentation=documentation,
     )
 
 
@@ -204,6 +261,8 @@ def pairs_to_table(pairs: Sequence[Pair]) -> pa.Table:
             arrays.append(_struct_array(values, SIGNALS_TYPE))
         elif field.name == "provenance":
             arrays.append(_struct_array(values, PROVENANCE_TYPE))
+        elif field.name == "documentation":
+            arrays.append(pa.array(list(map(_documentation_value, values)), DOCUMENTATION_TYPE))
         else:
             arrays.append(_column(values, field.type))
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
@@ -212,6 +271,23 @@ def pairs_to_table(pairs: Sequence[Pair]) -> pa.Table:
 def _struct_array(records: Sequence[object], kind: pa.StructType) -> pa.Array:
     columns = [_column(list(map(attrgetter(field.name), records)), field.type) for field in kind]
     return pa.StructArray.from_arrays(columns, fields=list(kind))
+
+
+def _documentation_value(known: Documentation | None) -> dict[str, object] | None:
+    if known is None:
+        return None
+    return {
+        "docstring": known.docstring,
+        "summary": known.summary,
+        "style": known.style,
+        "parameters": list(map(_part_value, known.parameters)),
+        "returns": list(map(_part_value, known.returns)),
+        "raises": list(map(_part_value, known.raises)),
+    }
+
+
+def _part_value(part: Part) -> dict[str, str | None]:
+    return {"name": part.name, "type": part.type, "description": part.description}
 
 
 def _column(values: list, kind: pa.DataType) -> pa.Array:

@@ -22,7 +22,7 @@ from schemas.data_id import MODULUS, row_sums
 from schemas.ids import pair_id
 from schemas.ledger import Ledger, LedgerError
 from schemas.manifest import CARD_NAME, FILE_FOLDERS, FileEntry, Manifest, PairSetError
-from schemas.pair import SCHEMA
+from schemas.pair import schema_of_version
 from schemas.pair_set import open_folder, read_manifest
 from schemas.side_hash import anchor_is_code, positive_is_code, side_hash
 
@@ -42,7 +42,7 @@ def faults(folder: str) -> Iterator[str]:
     yield from _stray_files(system, root, manifest)
     row_ids: list[np.ndarray] = []
     for entry in sorted(manifest.files, key=lambda entry: entry.path):
-        found = list(_file_faults(system, f"{root}/{entry.path}", entry))
+        found = list(_file_faults(system, f"{root}/{entry.path}", entry, schema_of_version(manifest.schema_version)))
         yield from found
         if not found and entry.folder == "data":
             yield from _row_faults(system, f"{root}/{entry.path}", entry, row_ids)
@@ -77,7 +77,7 @@ def _stray_files(system: fs.FileSystem, root: str, manifest: Manifest) -> Iterat
         yield f"the data card {CARD_NAME} is missing, so load_dataset does not find the splits"
 
 
-def _file_faults(system: fs.FileSystem, path: str, entry: FileEntry) -> Iterator[str]:
+def _file_faults(system: fs.FileSystem, path: str, entry: FileEntry, of_pairs: pa.Schema) -> Iterator[str]:
     info = system.get_file_info(path)
     if info.type != fs.FileType.File:
         yield f"{entry.path} is missing"
@@ -96,7 +96,7 @@ def _file_faults(system: fs.FileSystem, path: str, entry: FileEntry) -> Iterator
         yield f"{entry.path} holds {rows:,} rows where the manifest says {entry.rows:,}"
     if not rows:
         yield f"{entry.path} has no rows, and load_dataset fails on such a file"
-    if entry.folder == "data" and not schema.equals(SCHEMA):
+    if entry.folder == "data" and not schema.equals(of_pairs):
         yield f"{entry.path} does not have the schema of pairs"
 
 

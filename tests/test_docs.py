@@ -8,7 +8,7 @@ import pytest
 
 from pairmill.cli import COMMANDS
 from schemas.ledger import FAILURES, REASONS
-from schemas.pair import PROVENANCE_TYPE, SCHEMA, SIGNALS_TYPE
+from schemas.pair import DOCUMENTATION_TYPE, PROVENANCE_TYPE, SCHEMA, SIGNALS_TYPE
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -41,7 +41,12 @@ def said(kind):
 
 @pytest.mark.parametrize(
     ("section", "fields"),
-    [("## Columns", SCHEMA), ("### `signals`", SIGNALS_TYPE), ("### `provenance`", PROVENANCE_TYPE)],
+    [
+        ("## Columns", SCHEMA),
+        ("### `signals`", SIGNALS_TYPE),
+        ("### `provenance`", PROVENANCE_TYPE),
+        ("### `documentation`", DOCUMENTATION_TYPE),
+    ],
 )
 def test_every_column_stands_in_the_page_with_its_type(section, fields):
     assert documented(section) == {field.name: said(field.type) for field in fields}

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from miners.code.config import CodeConfig
 from miners.code.docstring_language import docstring_languages
+from miners.code.docstring_styles import docstring_parts
 from miners.code.extract import Function
 from miners.code.language import Language
 from miners.code.pair_rules import function_reason, language_reason, text_reason
 from miners.code.permalinks import Permalinks
 from miners.code.secret_removal import parses_as_before, without_secrets
 from schemas.ledger import Ledger
-from schemas.pair import DOCSTRING_CODE, Pair, Provenance, make_pair, make_signals
+from schemas.pair import DOCSTRING_CODE, Documentation, Pair, Provenance, make_pair, make_signals
 from schemas.rejects import Reject
 
 
@@ -104,6 +105,24 @@ def _row(candidate: Candidate, language: str | None, config: CodeConfig, ledger:
         group=file.place.repo,
         provenance=replace(_provenance(function, file), docstring_raw=raw),
         signals=make_signals(anchor, code, docstring_language=language, quality=quality),
+        documentation=_documentation(function, file.language, config),
+    )
+
+
+def _documentation(function: Function, language: Language, config: CodeConfig) -> Documentation:
+    """What the anchor does not hold of the documentation, and its parts."""
+    docstring, summary = function.docstring or "", function.summary
+    if config.secrets != "keep":
+        docstring, found = without_secrets(docstring)
+        summary = without_secrets(summary)[0] if found and summary else summary
+    parts = docstring_parts(docstring, language.documentation.styles) if config.docstring_parts else None
+    return Documentation(
+        docstring=docstring if config.anchor == "summary" else None,
+        summary=summary if config.anchor == "docstring" else None,
+        style=parts.style if parts else None,
+        parameters=parts.parameters if parts else (),
+        returns=parts.returns if parts else (),
+        raises=parts.raises if parts else (),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -9,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.finish import file_entry
 from schemas import SCHEMA, PairSetError, Provenance, make_pair, read_manifest, read_pair_set
 from schemas.data_id import data_id, row_sums
 from schemas.manifest import config_hash
-from schemas.pair import pairs_to_table
+from schemas.pair import in_schema, pairs_to_table, schema_of_version
 from schemas.verify import faults, main
 from schemas.writer import ROW_GROUP_ROWS, PartWriter
 
@@ -220,3 +222,22 @@ def test_the_data_id_sees_every_summed_column():
     ]
     sums = {row_sums(pairs_to_table([replace(pair, **change)])) for change in changes}
     assert len(sums | {row_sums(pairs_to_table([pair]))}) == len(changes) + 1
+
+
+def test_a_set_of_the_version_before_is_read_and_verified(make_pair_set):
+    """Version 1 had no `documentation`: a file without it is whole there, and reads as null."""
+    folder = make_pair_set(10)
+    path = next((folder / "data").glob("*.parquet"))
+    older = pq.read_table(path).drop_columns(["documentation"])
+    with path.open("wb") as file:
+        writer = PartWriter(file, schema_of_version(1))
+        writer.write(older)
+        entry = file_entry(f"data/{path.name}", "train", writer.close())
+    manifest = read_manifest(folder)
+    (folder / "manifest.json").write_bytes(replace(manifest, files=(entry,), schema_version=1).to_bytes())
+    assert list(faults(str(folder))) == []
+    table = read_pair_set(folder).to_table()
+    assert table.schema.names == SCHEMA.names and table["documentation"].null_count == 10
+    assert in_schema(older).schema.equals(SCHEMA)
+    (folder / "manifest.json").write_bytes(replace(manifest, files=(entry,)).to_bytes())
+    assert any("does not have the schema" in fault for fault in faults(str(folder)))

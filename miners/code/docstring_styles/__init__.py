@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from miners.code.docstring_styles import comment_tags, markdown_sections, python_sections, xml_comments
-from miners.code.docstring_styles.parts import DocstringParts, Part
+from miners.code.docstring_styles.parts import DocstringParts
+from schemas.pair import Part
 
 __all__ = ["STYLES", "DocstringParts", "Part", "docstring_parts"]
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from miners.code.docstring_styles.parts import DocstringParts, Part, make_part, make_parts
+from miners.code.docstring_styles.parts import DocstringParts, make_part, make_parts
+from schemas.pair import Part
 
 _BRACED = r"\{(?P<type>(?:[^{}\n]|\{[^{}\n]*\})*)\}"
 _LISTED = r"\[(?P<type>[^\]\n]*)\]"

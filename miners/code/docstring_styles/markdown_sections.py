@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from miners.code.docstring_styles.parts import DocstringParts, Part, make_part, make_parts
+from miners.code.docstring_styles.parts import DocstringParts, make_part, make_parts
+from schemas.pair import Part
 
 _HEADING = re.compile(r"#{1,6}[ \t]+(?P<title>[^#\n]+?)[ \t]*#*$")
 _ITEM = re.compile(r"[-*+][ \t]+(?P<text>.*)$")

@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A parameter, a result or an error. What the documentation does not state is None."""
-
-    name: str | None
-    type: str | None
-    description: str | None
+from schemas.pair import Part
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import html
 import re
 from collections.abc import Callable
 
-from miners.code.docstring_styles.parts import DocstringParts, Part, make_part, make_parts
+from miners.code.docstring_styles.parts import DocstringParts, make_part, make_parts
+from schemas.pair import Part
 
 _ELEMENT = re.compile(
     r"<(?P<tag>param|typeparam|returns|value|exception)\b(?P<attributes>[^<>]*?)(?:/>|>(?P<text>.{0,4000}?)</(?P=tag)>)",

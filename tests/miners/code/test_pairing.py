@@ -2,7 +2,6 @@
 
 import ast
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,7 @@ from miners.code.repository_folder import FolderRepository
 from miners.code.repository_git import GitRepository
 from miners.code.secret_removal import parses_as_before
 from schemas.ledger import Ledger
-from schemas.pair import Pair
+from schemas.pair import Pair, Part, pairs_to_table
 from schemas.rejects import Reject
 
 KEY = "AKIA" + "QX5Z7RTNOP3LMB2K"
@@ -123,7 +122,16 @@ def test_a_wrong_setting_names_the_mend():
         CodeConfig(secrets="hide")
 
 
-def test_own_sources_hold_no_secrets():
-    repository = FolderRepository(str(Path(__file__).resolve().parents[3] / "miners" / "code"))
-    pairs, _, ledger = mine(repository)
-    assert len(pairs) > 50 and "secrets_redacted" not in ledger.notes
+def test_rows_hold_what_the_anchor_does_not(tmp_path):
+    doc = "Adds two numbers up.\n\n    Slowly.\n\n    Args:\n        a (int): the first\n\n"
+    doc += "    Returns:\n        int: the sum\n    "
+    (tmp_path / "a.py").write_text(ADD.replace("Adds two numbers up.", doc))
+    (pair,), _, _ = mine(FolderRepository(str(tmp_path)))
+    known = pair.documentation
+    assert (known.docstring, known.summary, known.style) == (None, "Adds two numbers up.", "google")
+    assert known.parameters == (Part("a", "int", "the first"),) and known.returns == (Part(None, "int", "the sum"),)
+    (pair,), _, _ = mine(FolderRepository(str(tmp_path)), anchor="summary", docstring_parts=False)
+    assert pair.anchor == "Adds two numbers up." and pair.documentation.docstring.startswith(f"{pair.anchor}\n\nSl")
+    assert pair.documentation.style is None and pair.documentation.summary is None
+    table = pairs_to_table([pair])
+    assert table["documentation"][0].as_py()["parameters"] == []
