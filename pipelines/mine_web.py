@@ -12,7 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from miners.web import PassageConfig, WebConfig, mine_records, read_records
+from miners.web.record_reader import Damage, WarcRecord
+from miners.web.robots import DIRECTIVES
 from pipelines import storage
+from pipelines.blocklist_file import BlocklistFile, find_blocklist
 from pipelines.failures import report_errors
 from pipelines.http_files import Transfer, is_http
 from pipelines.mine_job import Unit, run_mine_job, unit_id
@@ -32,19 +35,22 @@ class WebMiner:
 
     config: WebConfig
     transfer: Transfer = field(default_factory=Transfer)
+    blocklist: BlocklistFile | None = None
     job: str = field(default="mine-web", init=False)
 
     def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Pair | Reject]:
         """See `pipelines.mine_job.Miner`; a file that cannot be opened is one failed record."""
+        blocklist = self.blocklist.load() if self.blocklist else None
+        yield from mine_records(self._items(unit), unit.uri, self.config, ledger, blocklist)
+
+    def _items(self, unit: Unit) -> Iterator[WarcRecord | Damage]:
         try:
             file = storage.open_read(unit.uri, self.transfer)
         except OSError as error:
-            ledger.read("record")
-            ledger.fail("record", "unreadable_file", where=unit.uri, why=str(error))
+            yield Damage("unreadable_file", unit.start, str(error))
             return
         with file:
-            items = read_records(file, start=unit.start, end=unit.end or None)
-            yield from mine_records(items, unit.uri, self.config, ledger)
+            yield from read_records(file, start=unit.start, end=unit.end or None)
 
 
 def make_parser() -> JobParser:
@@ -57,6 +63,17 @@ def make_parser() -> JobParser:
         input_required=False,
     )
     add_file_flags(parser)
+    parser.add_argument(
+        "--blocklist",
+        metavar="FILE",
+        help="hosts and pages not to be mined, one a line (example.org, example.org/forum); hosts files are read too",
+    )
+    parser.add_argument(
+        "--honor-robots",
+        metavar="NAMES",
+        help="drop pages whose X-Robots-Tag or meta tag says one of these, with commas between: "
+        f"{', '.join(DIRECTIVES)} (default: none)",
+    )
     parser.add_argument(
         "--languages",
         metavar="CODES",
@@ -78,18 +95,20 @@ def read_config(command: Command) -> WebConfig:
     settings = read_recipe(command.args.recipe, plain_config(default))
     if command.args.languages is not None:
         settings["languages"] = [name.strip() for name in command.args.languages.split(",") if name.strip()]
+    if command.args.honor_robots is not None:
+        settings["honor_robots"] = [name.strip() for name in command.args.honor_robots.split(",") if name.strip()]
     if command.args.passage_tokens is not None:
         settings["min_tokens"], settings["max_tokens"] = command.args.passage_tokens
     bounds = PassageConfig(settings.pop("min_tokens"), settings.pop("max_tokens"))
-    languages = tuple(sorted(set(settings.pop("languages"))))
-    return WebConfig(passages=bounds, languages=languages, **settings)
+    languages, robots = (tuple(sorted(set(settings.pop(name)))) for name in ("languages", "honor_robots"))
+    return WebConfig(passages=bounds, languages=languages, honor_robots=robots, **settings)
 
 
 def plain_config(config: WebConfig) -> dict[str, Any]:
     """The settings as a recipe file has them, and as the manifest keeps them."""
     settings = asdict(config)
     settings.update(settings.pop("passages"))
-    return {**settings, "languages": list(config.languages)}
+    return {**settings, "languages": list(config.languages), "honor_robots": list(config.honor_robots)}
 
 
 def make_units(files: Sequence[storage.FileInfo], range_bytes: int = RANGE_BYTES) -> list[Unit]:
@@ -113,8 +132,10 @@ def run(argv: Sequence[str] | None = None) -> int:
     command = parse(make_parser(), argv)
     config = read_config(command)
     units = make_units(find_files(command.args))
-    miner = WebMiner(config, transfer_of(command.args))
-    return run_mine_job(command, miner, units, {**plain_config(config), **plain_files(command.args)})
+    blocklist = find_blocklist(command.args.blocklist)
+    miner = WebMiner(config, transfer_of(command.args), blocklist)
+    blocked = {"blocklist": asdict(blocklist)} if blocklist else {}
+    return run_mine_job(command, miner, units, {**plain_config(config), **plain_files(command.args), **blocked})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

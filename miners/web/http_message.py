@@ -8,18 +8,24 @@ over.
 from __future__ import annotations
 
 import re
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import brotli
+from backports.zstd import ZstdDecompressor
+from isal.igzip_lib import DECOMP_DEFLATE, DECOMP_GZIP, DECOMP_ZLIB, IgzipDecompressor
 
 from miners.web.header_fields import parse_fields
+from miners.web.members import INFLATE_ERRORS, Decoder
 
+MOST_CODINGS = 5
 _STATUS_LINE = re.compile(rb"\s*HTTP/\d(?:\.\d)?\s+(\d{3})")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\n]*)?\r?\n")
 _STEP = 1 << 20
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
 class BadMessage(ValueError):
@@ -42,6 +48,8 @@ class HttpResponse:
     headers: Mapping[str, str]
     """By lower-case name; of a repeated field the first."""
     body: bytes
+    head: bytes = b""
+    """Status line and header fields as they stand, repeated ones included."""
 
 
 def parse_response(block: bytes) -> HttpResponse:
@@ -51,17 +59,19 @@ def parse_response(block: bytes) -> HttpResponse:
         raise BadMessage(f"{block[:40]!r} is no HTTP status line")
     end = _HEAD_END.search(block)
     head, body = (block[: end.start()], block[end.end() :]) if end else (block, b"")
-    return HttpResponse(int(status.group(1)), parse_fields(head), body)
+    return HttpResponse(int(status.group(1)), parse_fields(head), body, head)
 
 
 def decode_body(response: HttpResponse, most: int) -> bytes:
     """The body without transfer and content codings, at most `most` bytes. Raises BadBody and BodyTooLarge."""
+    fields = (response.headers.get(field, "") for field in ("content-encoding", "transfer-encoding"))
+    names = [name.strip().lower() for field in fields for name in field.split(",")]
+    codings = [name for name in names if name not in ("", "identity", "none")]
+    if len(codings) > MOST_CODINGS:
+        raise BadBody(f"{len(codings)} codings one over another; at most {MOST_CODINGS} are undone")
     body = response.body
-    if "chunked" in response.headers.get("transfer-encoding", "").lower():
-        body = _join_chunks(body)
-    codings = [name.strip().lower() for name in response.headers.get("content-encoding", "").split(",")]
     for coding in reversed(codings):
-        body = _undo(coding, body, most)
+        body = _join_chunks(body) if coding == "chunked" else _undo(coding, body, most)
     if len(body) > most:
         raise BodyTooLarge(f"a body of {len(body):,} bytes; at most {most:,} are read")
     return body
@@ -87,10 +97,13 @@ def _join_chunks(body: bytes) -> bytes:
 
 
 def _undo(coding: str, body: bytes, most: int) -> bytes:
-    if coding in ("", "identity", "none") or not body:
+    if not body:
         return body
     if coding in ("gzip", "x-gzip"):
-        return _inflate(body, 31, most) if body.startswith(b"\x1f\x8b") else body
+        gzip = partial(IgzipDecompressor, flag=DECOMP_GZIP)
+        return _inflate(body, gzip, _GZIP_MAGIC, most) if body.startswith(_GZIP_MAGIC) else body
+    if coding == "zstd":
+        return _inflate(body, ZstdDecompressor, _ZSTD_MAGIC, most) if body.startswith(_ZSTD_MAGIC) else body
     if coding == "deflate":
         return _undo_deflate(body, most)
     if coding == "br":
@@ -102,9 +115,9 @@ def _undo(coding: str, body: bytes, most: int) -> bytes:
 
 def _undo_deflate(body: bytes, most: int) -> bytes:
     """With or without the zlib wrapper: servers send both."""
-    for wbits in (15, -15):
+    for flag in (DECOMP_ZLIB, DECOMP_DEFLATE):
         try:
-            return _inflate(body, wbits, most)
+            return _inflate(body, partial(IgzipDecompressor, flag=flag), None, most)
         except BadBody:
             continue
     if _looks_like_markup(body):
@@ -133,27 +146,26 @@ def _undo_brotli(body: bytes, most: int) -> bytes:
     return b"".join(pieces)
 
 
-def _inflate(body: bytes, wbits: int, most: int) -> bytes:
+def _inflate(body: bytes, make: Callable[[], Decoder], magic: bytes | None, most: int) -> bytes:
+    """All members of a body, one after another where `magic` begins a further one; what follows them is passed over."""
     pieces, total = [], 0
-    inflater = zlib.decompressobj(wbits)
-    while body:
-        try:
-            piece = inflater.decompress(body, most - total + 1)
-        except zlib.error as error:
-            raise BadBody(f"inflating failed: {error}") from None
-        pieces.append(piece)
-        total += len(piece)
-        if total > most:
-            raise BodyTooLarge(f"a compressed body inflates past {most:,} bytes")
-        if inflater.eof:
-            body = inflater.unused_data if wbits == 31 and inflater.unused_data.startswith(b"\x1f\x8b") else b""
-            if body:
-                inflater = zlib.decompressobj(wbits)
-        else:
-            body = inflater.unconsumed_tail
-    if not inflater.eof:
-        raise BadBody("a compressed body ends early")
-    return b"".join(pieces)
+    while True:
+        decoder, data = make(), body
+        while not decoder.eof:
+            try:
+                piece = decoder.decompress(data, most - total + 1)
+            except INFLATE_ERRORS as error:
+                raise BadBody(f"inflating failed: {error}") from None
+            pieces.append(piece)
+            total += len(piece)
+            if total > most:
+                raise BodyTooLarge(f"a compressed body inflates past {most:,} bytes")
+            if not piece and not decoder.eof and decoder.needs_input:
+                raise BadBody("a compressed body ends early")
+            data = b""
+        body = decoder.unused_data or b""
+        if magic is None or not body.startswith(magic):
+            return b"".join(pieces)
 
 
 def _looks_like_markup(body: bytes) -> bool:

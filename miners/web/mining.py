@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
+from miners.web.blocklist import Blocklist
 from miners.web.domains import registrable_domain
 from miners.web.extraction import BrokenHtml, paragraphs, text_paragraphs
-from miners.web.http_message import BadBody, BadMessage, BodyTooLarge, decode_body, parse_response
 from miners.web.languages import check_languages, may_be, passage_language
-from miners.web.page_type import is_html
 from miners.web.passages import Passage, PassageConfig, adjacent, passages
+from miners.web.record_page import Page, Refused, page_of
 from miners.web.record_reader import Damage, WarcRecord
+from miners.web.robots import check_directives
 from miners.web.urls import clean_url
 from schemas.ledger import Ledger
 from schemas.pair import NEIGHBOR_TEXT, Pair, Provenance, make_pair, make_signals
@@ -34,31 +34,22 @@ class WebConfig:
     max_body_bytes: int = 8 << 20
     """Larger pages, also after inflating, are dropped as too_large; browsers' pages are of 0.1 MB."""
 
+    honor_robots: tuple[str, ...] = ()
+    """Directives of `miners.web.robots`: a page that says one of them is dropped; none honours none."""
+
     def __post_init__(self) -> None:
         check_languages(self.languages)
+        check_directives(self.honor_robots)
         if self.max_body_bytes < 1:
             raise ValueError(f"max_body_bytes must be 1 or more, not {self.max_body_bytes}")
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A record's text before extraction; `is_markup` says which extraction it needs."""
-
-    body: bytes
-    content_type: str | None
-    is_markup: bool
-
-
-class _Refused(Exception):
-    """A rule drops the record, or (`broke`) the record is broken."""
-
-    def __init__(self, reason: str, why: str = "", *, broke: bool = False) -> None:
-        super().__init__(reason)
-        self.reason, self.why, self.broke = reason, why, broke
-
-
 def mine_records(
-    items: Iterable[WarcRecord | Damage], uri: str, config: WebConfig, ledger: Ledger
+    items: Iterable[WarcRecord | Damage],
+    uri: str,
+    config: WebConfig,
+    ledger: Ledger,
+    blocklist: Blocklist | None = None,
 ) -> Iterator[Pair | Reject]:
     """The pairs of a file's records and what was left out; counts everything in `ledger`.
 
@@ -75,8 +66,8 @@ def mine_records(
             yield Reject("record", item.reason, provenance, item.why)
             continue
         try:
-            page = _page(item, config)
-        except _Refused as refusal:
+            page = page_of(item, config.max_body_bytes, honor_robots=config.honor_robots, blocklist=blocklist)
+        except Refused as refusal:
             if refusal.broke:
                 ledger.fail("record", refusal.reason, where=where, why=refusal.why)
             else:
@@ -95,65 +86,6 @@ def _provenance(item: WarcRecord | Damage, uri: str, ordinal: int | None = None)
     url = clean_url(item.headers.get("warc-target-uri", "")) or None
     date = item.headers.get("warc-date") or None
     return Provenance(uri=uri, offset=item.offset, url=url, date=date, ordinal=ordinal)
-
-
-def _page(record: WarcRecord, config: WebConfig) -> Page:
-    """The page in a record; raises _Refused with the first reason that applies."""
-    kind = record.headers.get("warc-type", "").lower()
-    if kind == "conversion":
-        return _plain_page(record, config)
-    if kind != "response" or not _may_be_http(record):
-        raise _Refused("not_a_page", kind)
-    if record.block is None:
-        raise _Refused("too_large")
-    try:
-        response = parse_response(record.block)
-    except BadMessage as error:
-        raise _Refused("bad_http", str(error), broke=True) from None
-    if not 200 <= response.status <= 299:
-        raise _Refused("http_status", str(response.status))
-    if not response.body:
-        raise _Refused("empty_body")
-    try:
-        body = decode_body(response, config.max_body_bytes)
-    except BodyTooLarge as error:
-        raise _Refused("too_large", str(error)) from None
-    except BadBody as error:
-        raise _Refused("bad_body", str(error), broke=True) from None
-    content_type = response.headers.get("content-type")
-    if not body.strip():
-        raise _Refused("empty_body")
-    if not is_html(body, content_type):
-        raise _Refused("not_html", content_type or "")
-    return Page(body, content_type, True)
-
-
-def _plain_page(record: WarcRecord, config: WebConfig) -> Page:
-    """A WET file's record: the page's text, one paragraph a line, in UTF-8."""
-    if not record.headers.get("content-type", "text/plain").lower().startswith("text/plain"):
-        raise _Refused("not_a_page", record.headers["content-type"])
-    if record.block is None or len(record.block) > config.max_body_bytes:
-        raise _Refused("too_large")
-    if not record.block.strip():
-        raise _Refused("empty_body")
-    return Page(record.block, "text/plain; charset=utf-8", False)
-
-
-def _may_be_http(record: WarcRecord) -> bool:
-    """Responses of other protocols (DNS) are archived beside the pages."""
-    content_type = record.headers.get("content-type", "")
-    if content_type:
-        return content_type.lower().startswith("application/http")
-    scheme = _scheme(record.headers.get("warc-target-uri", ""))
-    return scheme in ("http", "https")
-
-
-def _scheme(target: str) -> str:
-    """The scheme of a target URI, lower case; empty where it cannot be read."""
-    try:
-        return urlsplit(clean_url(target)).scheme.lower()
-    except ValueError:
-        return ""
 
 
 def _mine_page(

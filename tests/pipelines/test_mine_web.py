@@ -130,6 +130,8 @@ def test_flags_go_before_the_recipe(crawl, tmp_path):
     ("flags", "told"),
     [
         (["--languages", "english"], "no language"),
+        (["--honor-robots", "noia"], "no robots directive 'noia'"),
+        (["--blocklist", "gone.txt"], "gone.txt cannot be read"),
         (["--passage-tokens", "9", "3"], "32 256"),
         (["--passage-tokens", "9"], "passage-tokens"),
         (["--pasage-tokens", "9", "12"], "did you mean --passage-tokens"),
@@ -150,6 +152,40 @@ def test_an_input_without_pages_is_an_empty_set(tmp_path):
     assert json.loads((out / "manifest.json").read_text())
 
 
+def test_a_blocklist_keeps_hosts_out_and_is_part_of_the_settings(crawl, tmp_path):
+    blocked = tmp_path / "blocked"
+    blocked.write_text("# not these\nsite1.org\nwww.site2.org/2\n")
+    out = tmp_path / "out"
+    args = ("--input", crawl / "a*", "--output", out, "--blocklist", blocked, "--workers", 1)
+    assert mine(*args) == 0
+    manifest = read_manifest(str(out))
+    assert manifest.ledger["stages"]["record"]["dropped"]["blocklisted"] == 4  # pages 1, 5 and 9; 2, and not 6
+    assert {row["group"] for row in rows(out)} == {"site0.org", "site2.org", "site3.org"}
+    assert manifest.config["blocklist"]["path"] == str(blocked)
+    (out / "manifest.json").unlink()
+    blocked.write_text("site1.org\n")
+    assert mine(*args, "--resume") == 2
+
+
+def test_robots_are_honoured_where_it_is_asked_for(tmp_path):
+    with (tmp_path / "a.warc").open("wb") as file:
+        writer = WARCWriter(file, gzip=False)
+        for number, tag in enumerate(("noindex", "noai, nofollow", "otherbot: noai", "all")):
+            head = StatusAndHeaders(
+                "200 OK", [("Content-Type", "text/html"), ("X-Robots-Tag", tag)], protocol="HTTP/1.1"
+            )
+            payload = io.BytesIO(page(number).encode())
+            writer.write_record(
+                writer.create_warc_record(f"http://a.org/{number}", "response", payload=payload, http_headers=head)
+            )
+    dropped = []
+    for flags in ((), ("--honor-robots", "noai"), ("--honor-robots", "noindex,noai")):
+        out = tmp_path / f"out{len(dropped)}"
+        assert mine("--input", tmp_path / "a.warc", "--output", out, *flags) == 0
+        dropped.append(read_manifest(str(out)).ledger["stages"]["record"]["dropped"])
+    assert dropped == [{}, {"robots": 1}, {"robots": 2}]
+
+
 def test_ranges_of_a_file_give_the_files_rows(crawl):
     path = crawl / "b.warc.gz"
     info = FileInfo(str(path), path.stat().st_size, "1")
@@ -167,6 +203,7 @@ def test_ranges_of_a_file_give_the_files_rows(crawl):
 
 def test_a_file_that_cannot_be_opened_costs_itself(tmp_path):
     ledger = Ledger("mine-web")
-    assert list(WebMiner(WebConfig()).mine(Unit("0", str(tmp_path / "gone.warc"), 1), ledger)) == []
+    (reject,) = WebMiner(WebConfig()).mine(Unit("0", str(tmp_path / "gone.warc"), 1), ledger)
+    assert (reject.stage, reject.reason) == ("record", "unreadable_file")
     assert ledger.stages["record"].failed == {"unreadable_file": 1}
     ledger.check()

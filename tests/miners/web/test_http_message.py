@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import brotli
 import pytest
+from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,8 +60,12 @@ def test_parse_refuses_what_is_no_response(block):
         ("deflate", zlib.compress),
         ("deflate", raw_deflate),
         ("br", brotli.compress),
+        ("zstd", zstd.compress),
+        ("zstd", lambda body: zstd.compress(body[:9]) + zstd.compress(body[9:])),
+        ("gzip", lambda body: gzip.compress(body) + b"behind"),
         ("identity", bytes),
         ("gzip, br", lambda body: brotli.compress(gzip.compress(body))),
+        ("br,deflate, zstd", lambda body: zstd.compress(zlib.compress(brotli.compress(body)))),
     ],
 )
 def test_codings_are_undone_also_under_chunks(coding, pack):
@@ -69,7 +74,7 @@ def test_codings_are_undone_also_under_chunks(coding, pack):
     assert decode_body(response(body, content_encoding=coding, transfer_encoding="chunked"), MOST) == PAGE
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "klingon"])
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "klingon"])
 def test_a_body_stored_decoded_is_taken_as_it_is(coding):
     assert decode_body(response(PAGE, content_encoding=coding, transfer_encoding="chunked"), MOST) == PAGE
 
@@ -79,6 +84,10 @@ def test_a_body_stored_decoded_is_taken_as_it_is(coding):
     [
         ("gzip", gzip.compress(PAGE)[:-12]),
         ("gzip", b"\x1f\x8b\x08" + bytes(30)),
+        ("gzip", gzip.compress(PAGE)[:-8] + b"\0" * 8),
+        ("zstd", zstd.compress(PAGE)[:-3]),
+        ("zstd", b"\x28\xb5\x2f\xfd" + b"\xff" * 9),
+        ("gzip, gzip, gzip, gzip, gzip, gzip", gzip.compress(PAGE)),
         ("deflate", b"\xff\xff\xff\xff"),
         ("br", brotli.compress(PAGE * 50)[:-5]),
         ("klingon", b"\x01\x02"),
@@ -89,21 +98,26 @@ def test_broken_codings_are_refused(coding, body):
         decode_body(response(body, content_encoding=coding), MOST)
 
 
+def test_a_transfer_coding_is_undone_too():
+    body = chunked(gzip.compress(zlib.compress(PAGE)))
+    assert decode_body(response(body, content_encoding="deflate", transfer_encoding="gzip, chunked"), MOST) == PAGE
+
+
 @pytest.mark.parametrize("body", [b"5\r\nabcdefgh\r\n0\r\n\r\n", b"ff\r\nabc", b"3\r\nabc\r\nzz\r\n"])
 def test_broken_chunks_are_refused(body):
     with pytest.raises(BadBody):
         decode_body(response(body, transfer_encoding="chunked"), MOST)
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, brotli.compress, bytes])
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, brotli.compress, zstd.compress, bytes])
 def test_a_body_past_the_limit_is_not_followed(pack):
-    coding = {gzip.compress: "gzip", zlib.compress: "deflate", brotli.compress: "br"}.get(pack, "")
+    names = {gzip.compress: "gzip", zlib.compress: "deflate", brotli.compress: "br", zstd.compress: "zstd"}
     with pytest.raises(BodyTooLarge):
-        decode_body(response(pack(bytes(20 << 20)), content_encoding=coding), MOST)
+        decode_body(response(pack(bytes(20 << 20)), content_encoding=names.get(pack, "")), MOST)
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=300), st.sampled_from(["gzip", "deflate", "br", "gzip, deflate", ""]), st.booleans())
+@given(st.binary(max_size=300), st.sampled_from(["gzip", "deflate", "br", "zstd", "gzip, deflate", ""]), st.booleans())
 def test_any_bytes_give_a_body_or_a_named_error(body, coding, is_chunked):
     headers = {"content_encoding": coding} | ({"transfer_encoding": "chunked"} if is_chunked else {})
     with suppress(BadBody, BodyTooLarge):
