@@ -186,6 +186,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         "source": args.source,
         "keep_rejects": args.keep_rejects,
         "inputs": list(found.identities),
+        "existing": list(existing.identities) if existing else [],
         "decontaminate": wanted.texts().items() if wanted else {},
         "shards": {split: sharding.shards for split, sharding in shardings.items()},
     }
