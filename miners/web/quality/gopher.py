@@ -1,0 +1,139 @@
+"""Gopher's rules of quality and repetition (Rae et al. 2021, A.1.1, table A1); True refuses the page.
+
+Words are what stands between white space. A page's paragraphs are its lines here, so the table's rules of paragraphs
+and of lines are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from miners.web.quality.page import TextPage
+from miners.web.quality.thresholds import REPEATED_NGRAMS, TOP_NGRAMS, Thresholds
+
+STOP_WORDS = frozenset(("the", "be", "to", "of", "and", "that", "have", "with"))
+_PRIME = np.uint64(0x9E3779B97F4A7C15)
+_BULLETS = ("•", "-")
+_ELLIPSES = ("...", "…")
+
+
+def words(page: TextPage, most: Thresholds) -> bool:
+    """Too few words, or too many; signs that stand alone are none."""
+    if page.words > most.gopher_max_words or page.letter_words < most.gopher_min_words:
+        return not most.gopher_min_words <= page.named_words <= most.gopher_max_words
+    return False
+
+
+def word_length(page: TextPage, most: Thresholds) -> bool:
+    """The mean length of words; the bounds are of English."""
+    mean = int(page.word_chars[-1]) / max(1, page.words)
+    return not most.gopher_min_word_length <= mean <= most.gopher_max_word_length
+
+
+def symbols(page: TextPage, most: Thresholds) -> bool:
+    """Hash signs or ellipses a word."""
+    allowed = most.gopher_max_symbols_per_word * page.words
+    return page.text.count("#") > allowed or sum(map(page.text.count, _ELLIPSES)) > allowed
+
+
+def bullet_lines(page: TextPage, most: Thresholds) -> bool:
+    """Lines that begin with a bullet."""
+    lines = f"\n{page.text}"
+    return sum(lines.count(f"\n{mark}") for mark in _BULLETS) > most.gopher_max_bullet_lines * len(page.lines)
+
+
+def ellipsis_lines(page: TextPage, most: Thresholds) -> bool:
+    """Lines that end with an ellipsis."""
+    lines = f"{page.text}\n"
+    return sum(lines.count(f"{mark}\n") for mark in _ELLIPSES) > most.gopher_max_ellipsis_lines * len(page.lines)
+
+
+def letter_words(page: TextPage, most: Thresholds) -> bool:
+    """Words with a letter in them."""
+    return page.letter_words < most.gopher_min_letter_words * page.words
+
+
+def stop_words(page: TextPage, most: Thresholds) -> bool:
+    """How many of eight common English words occur."""
+    if sum(f" {word} " in page.text for word in STOP_WORDS) >= most.gopher_min_stop_words:
+        return False  # the common page, without making a set of all its words
+    return len(STOP_WORDS.intersection(page.text.split())) < most.gopher_min_stop_words
+
+
+def duplicate_lines(page: TextPage, most: Thresholds) -> bool:
+    """Lines that stood before."""
+    return page.duplicate_lines[0] > most.gopher_max_duplicate_lines * len(page.lines)
+
+
+def duplicate_line_chars(page: TextPage, most: Thresholds) -> bool:
+    """Characters in lines that stood before."""
+    return page.duplicate_lines[1] > most.gopher_max_duplicate_line_chars * len(page.text)
+
+
+def top_ngrams(page: TextPage, most: Thresholds) -> bool:
+    """Characters in the most frequent n-gram of 2, 3 or 4 words."""
+    starts, ends = page.word_spans
+    frequency = page.words
+    for share, (size, keys) in zip(most.gopher_max_top_ngrams, _ngrams(page, TOP_NGRAMS), strict=False):
+        allowed = share * len(page.text)
+        lengths = ends[size - 1 :] - starts[: len(keys)]
+        longest = int(lengths.max())
+        if frequency * longest <= allowed:
+            continue  # no n-gram is more frequent than the shorter one that begins it
+        ordered = np.sort(keys)
+        last = np.concatenate((np.flatnonzero(ordered[1:] != ordered[:-1]), [len(ordered) - 1]))
+        counts = np.diff(last, prepend=-1)
+        frequency = int(counts.max())
+        if frequency * longest > allowed:
+            first = np.isin(keys, ordered[last[counts == frequency]]).argmax()
+            if frequency * int(lengths[first]) > allowed:
+                return True
+    return False
+
+
+def repeated_ngrams(page: TextPage, most: Thresholds) -> bool:
+    """Characters in n-grams of 5 to 10 words that stood before, no word counted twice."""
+    shares = most.gopher_max_repeated_ngrams
+    for share, (size, keys) in zip(shares, _ngrams(page, REPEATED_NGRAMS), strict=False):
+        again = _repeats(keys)
+        longest = int((page.word_chars[size:] - page.word_chars[:-size]).max())
+        if len(again) * longest <= min(shares) * len(page.text):
+            return False  # a longer n-gram that stood before holds shorter ones that did
+        if _chars(again, size, page.word_chars) > share * len(page.text):
+            return True
+    return False
+
+
+def _ngrams(page: TextPage, sizes: tuple[int, ...]) -> Iterator[tuple[int, np.ndarray]]:
+    """(size in words, hash of each n-gram) as far as the page has as many words."""
+    hashes = page.word_hashes
+    keys, made = hashes, 1
+    for size in sizes:
+        size = size if page.spaced else 2 * size
+        if size > len(hashes):
+            return
+        while made < size:
+            keys = keys[:-1] * _PRIME + hashes[made:]
+            made += 1
+        yield size, keys
+
+
+def _repeats(keys: np.ndarray) -> np.ndarray:
+    """Where the n-grams are that stood before, in order."""
+    bits = np.uint64(len(keys).bit_length())  # the low bits give way to the place, so that one quick sort tells both
+    ordered = np.sort((keys << bits) | np.arange(len(keys), dtype=np.uint64))
+    same = ordered[1:] >> bits == ordered[:-1] >> bits
+    return np.sort(ordered[1:][same] & ((np.uint64(1) << bits) - np.uint64(1)))
+
+
+def _chars(places: np.ndarray, size: int, chars: np.ndarray) -> int:
+    """Characters in the n-grams at these places, leaving out those that overlap the one before."""
+    lengths = (chars[places + np.uint64(size)] - chars[places]).tolist()
+    total = free = 0
+    for place, length in zip(places.tolist(), lengths, strict=True):
+        if place >= free:
+            total += length
+            free = place + size
+    return total

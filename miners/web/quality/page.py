@@ -1,0 +1,126 @@
+"""A page's text as the quality rules measure it; each measure is taken once, when the first rule asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+UNSPACED_LANGUAGES = frozenset(("zh", "ja", "th", "lo", "my", "km"))
+"""Written without spaces between words: there each character counts as a word, and n-grams are twice as long."""
+UNENDED_LANGUAGES = frozenset(("th", "lo"))
+"""Written without marks at the ends of sentences."""
+SENTENCE_MARKS = (*".?!‼‽⁇⁈⁉。｡！？．﹒﹖﹗।॥۔؟؞។៕။၊።፧፨։܀܁܂᙮᠃᠉᱾᱿꓿꘎꘏꛳꛷⸮⸼⹓⹔߹",)
+"""Unicode's Sentence_Terminal, as far as it is in living scripts."""
+
+
+class TextPage:
+    """The lines of a page, without blank ones."""
+
+    def __init__(self, lines: Sequence[str], language: str) -> None:
+        self.lines = lines
+        self.language = language
+        """BCP 47 code of the page as a whole."""
+        self.spaced = language not in UNSPACED_LANGUAGES
+
+    @cached_property
+    def text(self) -> str:
+        """The lines joined."""
+        return "\n".join(self.lines)
+
+    @cached_property
+    def word_spans(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where words start and end: what stands between white space; in scripts without spaces each character."""
+        blank = self._blank
+        if not self.spaced:
+            starts = np.flatnonzero(~blank)
+            return starts, starts + 1
+        edges = np.flatnonzero(blank[1:] != blank[:-1]) + 1
+        edges = edges if blank[0] else np.concatenate(([0], edges))
+        edges = edges if len(edges) % 2 == 0 else np.concatenate((edges, [len(blank)]))
+        return edges[0::2], edges[1::2]
+
+    @cached_property
+    def words(self) -> int:
+        """How many words there are, signs that stand alone included."""
+        return len(self.word_spans[0])
+
+    @cached_property
+    def word_chars(self) -> np.ndarray:
+        """The sum of the words' lengths up to each word, from 0."""
+        starts, ends = self.word_spans
+        return np.concatenate(([0], np.cumsum(ends - starts)))
+
+    @cached_property
+    def letter_words(self) -> int:
+        """How many words have a letter."""
+        return int(np.count_nonzero(self._in_words(_LETTER)))
+
+    @cached_property
+    def named_words(self) -> int:
+        """How many words have a letter or a digit, and are not of signs alone."""
+        return int(np.count_nonzero(self._in_words(_LETTER | _DIGIT)))
+
+    @cached_property
+    def ended_line_share(self) -> float:
+        """The share of lines that end in a mark that ends a sentence."""
+        return sum(line.endswith(SENTENCE_MARKS) for line in self.lines) / max(1, len(self.lines))
+
+    @cached_property
+    def duplicate_lines(self) -> tuple[int, int]:
+        """How many lines stood before on the page, and their characters."""
+        if len(unique := set(self.lines)) == len(self.lines):
+            return 0, 0
+        return len(self.lines) - len(unique), sum(map(len, self.lines)) - sum(map(len, unique))
+
+    @cached_property
+    def word_hashes(self) -> np.ndarray:
+        """64 bits of each word: a polynomial of its code points."""
+        starts, _ = self.word_spans
+        points = np.where(self._blank, 0, self._code_points) if self.spaced else self._code_points
+        powers, inverses = _powers(_room(len(points)))
+        return np.add.reduceat(points * powers[: len(points)], starts) * inverses[starts]
+
+    @cached_property
+    def _code_points(self) -> np.ndarray:
+        if self.text.isascii():
+            return np.frombuffer(self.text.encode(), np.uint8)
+        return np.frombuffer(self.text.encode("utf-32-le", "replace"), np.uint32)
+
+    @cached_property
+    def _blank(self) -> np.ndarray:
+        return self._code_points <= ord(" ")
+
+    def _in_words(self, kinds: int) -> np.ndarray:
+        """Which of these kinds of characters each word has."""
+        return np.bitwise_or.reduceat(_kinds()[self._code_points], self.word_spans[0]) & kinds
+
+
+_LETTER, _DIGIT = 1, 2
+_BASE = 0x9E3779B97F4A7C15
+
+
+@lru_cache(maxsize=1)
+def _kinds() -> np.ndarray:
+    """Of each code point whether it is a letter or a digit, as Python's strings say it."""
+    kinds = np.zeros(0x110000, np.uint8)
+    for point in range(0x32000):  # there is no letter and no digit beyond
+        char = chr(point)
+        kinds[point] = _LETTER * char.isalpha() | _DIGIT * char.isdigit()
+    return kinds
+
+
+def _room(size: int) -> int:
+    """The next power of two: few sizes, so that few tables are made."""
+    return 1 << max(12, (size - 1).bit_length())
+
+
+@lru_cache(maxsize=32)
+def _powers(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The powers of an odd number and of its inverse, mod 2^64."""
+    bases = np.array([_BASE, pow(_BASE, -1, 1 << 64)], np.uint64)
+    tables = np.ones((2, size), np.uint64)
+    tables[:, 1:] = bases[:, None]
+    np.cumprod(tables, axis=1, out=tables)
+    return tables[0], tables[1]
