@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 MAX_FILE_BYTES = 1_000_000
 """Larger files are refused unread. A parser takes 59 bytes of memory a byte of minified source."""
-ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz", ".zip", ".whl")
+ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz", ".zip", ".whl", ".jar", ".crate")
 MAX_FILES = 1_000_000
 """No more files of one repository are listed: a tree can name itself, and a tar hold nothing but names."""
 MAX_PATH_PARTS = 200

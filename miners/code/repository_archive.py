@@ -1,4 +1,4 @@
-"""An archive as a repository: tar (plain, gzip, bzip2, xz), zip and wheel.
+"""An archive as a repository: tar (plain, gzip, bzip2, xz), zip, and the packages that are one of these.
 
 Members are read one by one by their place; nothing is unpacked under a name. A compressed tar is unpacked into one
 nameless temporary file, up to a limit, so that members can be read in the order of their paths.
@@ -16,13 +16,13 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from dataclasses import replace
 from typing import BinaryIO, cast
 
-from miners.code.distribution import described
+from miners.code.package_metadata import described_package, is_package_metadata
 from miners.code.repository import (
     ARCHIVE_SUFFIXES,
     MAX_FILE_BYTES,
+    MAX_FILES,
     About,
     Entry,
     UnreadableError,
@@ -33,7 +33,10 @@ from miners.code.repository import (
 
 SMALLEST_LIMIT = 1 << 30
 MAX_RATIO = 100
-"""A compressed tar may grow to the larger of a gibibyte and 100 times its size; source compresses 4 to 10 times."""
+"""What is read of an archive may be a gibibyte or 100 times its size, the larger; source compresses 4 to 10 times."""
+MAX_HEADER_BYTES = 1 << 20
+"""A tar's long name or extended header is read into memory whole."""
+_ZIPS = (".zip", ".whl", ".jar")
 _IN_MEMORY = 32 << 20
 _BLOCK = 1 << 20
 _VERSION = re.compile(r"^(?P<name>.+?)-v?(?P<version>\d[\w.+!]*)(-.*)?$")
@@ -60,16 +63,17 @@ class ArchiveRepository:
         self._file = file
         self.broken: list[str] = []
         stem = strip_suffix(os.path.basename(path))
-        self._reader = _Zip(file) if path.lower().endswith((".zip", ".whl")) else _Tar(file, self.broken)
+        self._limit = self._left = _limit(file)
+        self._reader = _Zip(file) if path.lower().endswith(_ZIPS) else _Tar(file, self.broken)
         entries = self._reader.entries
         commit = self._reader.commit
-        metadata = self._metadata(entries)
+        metadata = None if commit else self._metadata(entries)
         top = _sole_top(entries)
         if top and (top == stem or commit or metadata is not None):
             entries = [_below(entry, top) for entry in entries]
         named = _VERSION.match(stem)
         if metadata is not None:
-            self.about: About = replace(metadata, revision=metadata.revision or commit)
+            self.about: About = metadata
         elif commit or not named:
             self.about = About(top if commit and top else stem, commit)
         else:
@@ -77,11 +81,14 @@ class ArchiveRepository:
         self.entries: list[Entry] = in_order(entries)
 
     def read(self, entry: Entry) -> bytes:
-        """A member's bytes; a member that is longer than it says is unreadable."""
+        """A member's bytes; a member that is longer than it says is unreadable, and so is all beyond the limit."""
+        if self._left < 0:
+            raise UnreadableError(f"the archive unpacks to more than {self._limit:,} bytes")
         try:
             data = self._reader.read(entry.key, MAX_FILE_BYTES + 1)
         except _DAMAGE as error:
             raise UnreadableError(f"{type(error).__name__}: {error}") from None
+        self._left -= len(data)
         if len(data) != entry.size:
             raise UnreadableError(f"has {len(data)} bytes where the archive says {entry.size}")
         return data
@@ -93,13 +100,13 @@ class ArchiveRepository:
 
     def _metadata(self, entries: list[Entry]) -> About | None:
         for entry in entries:
-            depth = entry.path.count("/")
-            is_wheel = depth == 1 and entry.path.endswith(".dist-info/METADATA")
-            if (is_wheel or (depth == 1 and entry.path.endswith("/PKG-INFO"))) and entry.refusal is None:
+            if entry.refusal is None and is_package_metadata(entry.path):
                 try:
-                    return described(self.read(entry))
+                    about = described_package(entry.path, self.read(entry))
                 except UnreadableError:
-                    return None
+                    continue
+                if about is not None:
+                    return about
         return None
 
 
@@ -126,11 +133,14 @@ class _Tar:
         plain = _unpacked(file, broken)
         self.entries: list[Entry] = []
         try:
-            self._tar = tarfile.TarFile(fileobj=plain, errors="surrogateescape")
+            self._tar = tarfile.TarFile(fileobj=plain, errors="surrogateescape", tarinfo=_Member)
         except _DAMAGE as error:
             raise UnreadableError(f"{type(error).__name__}: {error}") from None
         try:
             for member in self._tar:
+                if len(self.entries) >= MAX_FILES:
+                    broken.append(f"lists more than {MAX_FILES:,} files; the rest was not read")
+                    break
                 if not member.isdir():
                     self.entries.append(_tar_entry(member))
         except _DAMAGE as error:
@@ -148,16 +158,35 @@ class _Tar:
         self._tar.close()
 
 
+class _Member(tarfile.TarInfo):
+    """A member whose header cannot fill the memory."""
+
+    _BOUNDED = (
+        *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+        *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+    )
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in self._BOUNDED and self.size > MAX_HEADER_BYTES:
+            raise tarfile.ReadError(f"an extended header of {self.size:,} bytes")
+        return super()._proc_member(tar)  # type: ignore[misc]
+
+
+def _limit(file: BinaryIO) -> int:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return max(SMALLEST_LIMIT, MAX_RATIO * size)
+
+
 def _unpacked(file: BinaryIO, broken: list[str]) -> BinaryIO:
     """The tar itself, seekable; of a damaged or boundless one as much as there is, with the cause in `broken`."""
     head = file.read(6)
-    size = file.seek(0, os.SEEK_END)
     file.seek(0)
     openers = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
     opener = openers.get(head[:2])
     if opener is None:
         return file
-    limit = max(SMALLEST_LIMIT, MAX_RATIO * size)
+    limit = _limit(file)
     plain = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed with the archive
     total = 0
     try:

@@ -33,6 +33,8 @@ MAX_LINE_BYTES = 16 << 20
 """A longer line is no source file: 1 MB of source, every character escaped, takes 6 MB."""
 _ROWS_AT_ONCE = 64
 _READ = 1 << 20
+_UNPACKED_AT_ONCE = 1 << 16
+"""Of a file that is cut so much may be lost before the cut."""
 _LINES_ASKED = 20
 _SPELLINGS = {"c++": "cpp", "c#": "csharp", "c-sharp": "csharp", "js": "javascript", "ts": "typescript", "golang": "go"}
 
@@ -153,7 +155,8 @@ def unpacked(file: BinaryIO, path: str) -> BinaryIO:
     packing = "gzip" if name.endswith(".gz") else "zstd" if name.endswith(".zst") else None
     if packing is None:
         return file
-    return cast(BinaryIO, io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(file, "r"), packing), _READ))
+    stream = pa.CompressedInputStream(pa.PythonFile(file, "r"), packing)
+    return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, stream), _UNPACKED_AT_ONCE))
 
 
 def _lines(file: BinaryIO, start: int, end: int | None) -> Iterator[tuple[int, bytes | None]]:

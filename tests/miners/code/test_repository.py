@@ -1,6 +1,7 @@
 """Each reader on real and on hostile input: what it refuses costs that file alone."""
 
 import io
+import json
 import os
 import shutil
 import stat
@@ -157,6 +158,77 @@ def test_wheel_and_sdist_metadata():
     sdist = tar_of([("some_thing-1.5/PKG-INFO", metadata), ("some_thing-1.5/some/a.py", GOOD)])
     (other,), _ = mine(archive(sdist, "some_thing-1.5.tar.gz"))
     assert other.row_id == pair.row_id
+
+
+def test_npm_and_crate_metadata():
+    code = b"/** Adds two numbers up. */\nexport function add(a, b) {\n  const c = a + b;\n  return c;\n}\n"
+    stated = {
+        "name": "@scope/thing",
+        "version": "2.0.1",
+        "license": "MIT",
+        "repository": "git+https://x.org/o/thing.git",
+    }
+    for change, repo in (
+        ({}, "o/thing"),
+        ({"repository": {"url": "github:o/thing"}}, "o/thing"),
+        ({"repository": {"url": "git@x.org:o/all.git", "directory": "packages/thing"}}, "@scope/thing"),
+        ({"repository": "https://x.org/o/all"}, "@scope/thing"),
+        ({"repository": 5}, "@scope/thing"),
+    ):
+        data = tar_of([("package/package.json", json.dumps(stated | change).encode()), ("package/lib/a.mjs", code)])
+        (pair,), _ = mine(archive(data, "scope-thing-2.0.1.tgz"))
+        place = pair.provenance
+        assert (place.repo, place.revision, place.license, place.path) == (repo, "2.0.1", "MIT", "lib/a.mjs")
+    cargo = b'[package]\nname = "thing"\nversion = "0.3.0"\nlicense = "MIT OR Apache-2.0"\n'
+    (pair,), _ = mine(
+        archive(tar_of([("thing-0.3.0/Cargo.toml", cargo), ("thing-0.3.0/a.py", GOOD)]), "thing-0.3.0.crate")
+    )
+    place = pair.provenance
+    assert (place.repo, place.revision, place.license, place.path) == ("thing", "0.3.0", "MIT OR Apache-2.0", "a.py")
+    for broken in (b"{", b"[1]", b'{"name": 1}', b"[" * 100_000, b""):
+        data = tar_of([("package/package.json", broken), ("package/a.py", GOOD)])
+        (pair,), _ = mine(archive(data, "thing-1.0.tgz"))
+        assert (pair.provenance.repo, pair.provenance.revision) == ("thing", "1.0")
+
+
+def test_an_archive_that_unpacks_to_more_than_its_limit(monkeypatch):
+    """Members that are each small enough, and together without end."""
+    monkeypatch.setattr("miners.code.repository_archive.SMALLEST_LIMIT", 3_000_000)
+    monkeypatch.setattr("miners.code.repository_archive.MAX_RATIO", 10)
+    many = [("a.py", GOOD)] + [(f"m{i}.py", b"x = 1\n" * 150_000) for i in range(10)]
+    pairs, files = mine(archive(zip_of(many), "r.zip"), filters=None)
+    assert len(pairs) == 1
+    assert files.failed == {"unreadable": 6}
+    assert files.kept == 5
+
+
+def test_a_tar_whose_header_is_larger_than_memory():
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 1 << 40
+    data = tar_of([("a.py", GOOD)], "w")[:1024] + header.tobuf() + b"0" * 10_000
+    pairs, files = mine(archive(data, "r.tar"))
+    assert len(pairs) == 1
+    assert files.failed == {"damaged_repository": 1}
+
+
+def test_a_tar_of_nothing_but_names(monkeypatch):
+    monkeypatch.setattr("miners.code.repository_archive.MAX_FILES", 50)
+    pairs, files = mine(archive(tar_of([("a.py", GOOD)] + [(f"{i}.txt", b"") for i in range(100)]), "r.tar.gz"))
+    assert len(pairs) == 1
+    assert (files.read, files.failed) == (51, {"damaged_repository": 1})
+
+
+def test_git_archives_have_their_commit(tmp_path):
+    (tmp_path / "package.json").write_text('{"name": "other", "version": "1.0"}')
+    (tmp_path / "a.py").write_bytes(GOOD)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "one")
+    for name in ("out.tar.gz", "out.zip"):
+        git(tmp_path, "archive", "--prefix=thing/", "-o", name, "HEAD")
+        (pair,), _ = mine(archive((tmp_path / name).read_bytes(), name))
+        place = pair.provenance
+        assert (place.repo, len(place.revision), place.path) == ("thing", 40, "a.py")
 
 
 def git(folder, *arguments):
