@@ -1,6 +1,7 @@
 """Sources to measure the code miner on: packages of PyPI, npm and Debian, fetched by their own clients and unpacked.
 
-Each language has a corpus that its rules were written by (`develop`) and one that nobody looked at meanwhile (`accept`).
+Each language has a corpus that its rules were written by (`develop`) and one that nobody looked at meanwhile
+(`accept`). Debian's source packages need `deb-src` entries in apt's sources.
 """
 
 from __future__ import annotations
@@ -74,6 +75,42 @@ CORPORA = (
         (".php",),
     ),
     Corpus("php", "accept", "apt", ("php-twig", "php-doctrine-orm", "php-laravel-framework", "wordpress"), (".php",)),
+    Corpus("ruby", "develop", "apt", ("libruby3.1",), (".rb",)),
+    Corpus(
+        *("ruby", "accept", "apt"),
+        (
+            *("ruby-actionpack", "ruby-activerecord", "ruby-activesupport", "ruby-mail", "ruby-nokogiri"),
+            *("ruby-rack", "ruby-rouge", "ruby-sequel", "ruby-sinatra", "ruby-thor"),
+        ),
+        (".rb",),
+    ),
+    Corpus(
+        *("rust", "develop", "apt"),
+        (
+            *("librust-bumpalo-dev", "librust-hashbrown-dev", "librust-rand-dev", "librust-rayon-core-dev"),
+            *("librust-regex-dev", "librust-serde-json-dev", "librust-smallvec-dev", "librust-syn-dev"),
+        ),
+        (".rs",),
+    ),
+    Corpus(
+        *("rust", "accept", "apt"),
+        (
+            *("librust-chrono-dev", "librust-clap-3-dev", "librust-futures-util-dev", "librust-gimli-dev"),
+            *("librust-h2-dev", "librust-hyper-dev", "librust-image-dev", "librust-itertools-dev"),
+            *("librust-nom-dev", "librust-object-dev", "librust-petgraph-dev", "librust-rayon-dev"),
+            *("librust-rustls-dev", "librust-tokio-dev"),
+        ),
+        (".rs",),
+    ),
+    Corpus("c", "develop", "apt-source", ("glib2.0",), (".c",), ("gio", "glib", "gobject")),
+    Corpus("c", "accept", "apt-source", ("cairo", "libxml2"), (".c",)),
+    Corpus("cpp", "develop", "apt", ("libstdc++-12-dev",), ("", ".h", ".hpp", ".tcc"), ("c++",)),
+    Corpus(
+        *("cpp", "accept", "apt"),
+        ("libarmadillo-dev", "libeigen3-dev", "libopencv-core-dev", "libpoco-dev", "librange-v3-dev"),
+        ("", ".h", ".hpp"),
+        ("include",),
+    ),
 )
 
 

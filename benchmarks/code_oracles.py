@@ -30,6 +30,10 @@ class Oracle:
     text: str = "lines"
     """How far texts must agree: `exact`, or `lines` without the white space around each."""
     environment: dict[str, str] = field(default_factory=dict)
+    only_common: bool = False
+    """Compare only functions that both sides see: a preprocessor shows each side others."""
+    bars: tuple[float, float] = (0.999, 0.999)
+    """The least recall and precision."""
 
 
 @dataclass
@@ -47,6 +51,16 @@ ORACLES = {
     "go": Oracle("go/ast FuncDecl.Doc", ("go", "run", "go_ast.go"), environment={"GO111MODULE": "off"}),
     "java": Oracle("JDK DocTrees.getDocComment", ("java", "--add-modules", "jdk.compiler", "JavaDocTrees.java")),
     "php": Oracle("nikic/php-parser getDocComment", ("php", "php_parser.php"), "exact"),
+    "ruby": Oracle("ripper, comments directly above", ("ruby", "ruby.rb")),
+    "rust": Oracle(
+        "syn #[doc]",
+        (
+            *("cargo", "run", "--quiet", "--release", "--offline"),
+            *("--config", "rust/debian.toml", "--manifest-path", "rust/Cargo.toml"),
+        ),
+    ),
+    "c": Oracle("libclang raw_comment", (sys.executable, "c_family.py", "c"), only_common=True, bars=(0.95, 0.99)),
+    "cpp": Oracle("libclang raw_comment", (sys.executable, "c_family.py", "c++"), only_common=True, bars=(0.95, 0.99)),
 }
 
 
