@@ -10,6 +10,7 @@ from inspect import cleandoc
 from miners.code.language import Documentation
 
 _PREFIX = re.compile(r"[A-Za-z]*")
+_UNICODE_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u+([0-9A-Fa-f]{4})")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TAG = re.compile(
     r"""[@\\][A-Za-z]\w*(?=\s|$|\{|\[)                 # JSDoc, Javadoc, doxygen
@@ -55,11 +56,13 @@ def clean_comment(raw: str, documentation: Documentation) -> str:
 
     Lines of a block that no leader leads lose the margin that they share; others keep what stands behind their mark.
     """
+    if documentation.literal == "java" and "\\u" in raw:
+        raw = _without_unicode_escapes(raw)
     lines: list[str] = []
     loose: list[int] = []
     closing = ""
     for line in raw.replace("\r\n", "\n").split("\n"):
-        is_led = not closing or bool(documentation.leader and line.lstrip().startswith(documentation.leader))
+        is_led = not closing or bool(documentation.leader and documentation.leader.match(line.lstrip()))
         text, closing = _clean_line(line, closing, documentation)
         if text is not None:
             if not is_led and text.strip():
@@ -99,19 +102,27 @@ def _clean_line(line: str, closing: str, rules: Documentation) -> tuple[str | No
             if text.startswith(opening):
                 text = text[len(opening) :]
                 if rules.leader:
-                    text = text.lstrip(rules.leader) if text.rstrip() != ending else text
-                return _close(text.removeprefix(" "), ending, rules.leader)
+                    bare = text.lstrip(ending[0])
+                    text = ending[0] + bare if bare.startswith(ending[1:]) and bare != text else bare
+                return _close(text.removeprefix(" "), ending, rules)
         return text.rstrip(), ""
-    if rules.leader and text.startswith(rules.leader) and not text.startswith(closing):
-        return _close(text[len(rules.leader) :].removeprefix(" "), closing, rules.leader)
-    return _close(line, closing, rules.leader)
+    led = rules.leader.match(text) if rules.leader and not text.startswith(closing) else None
+    return _close(text[led.end() :].removeprefix(" ") if led else line, closing, rules)
 
 
-def _close(text: str, closing: str, leader: str) -> tuple[str, str]:
+def _close(text: str, closing: str, rules: Documentation) -> tuple[str, str]:
+    """The line, cut before the mark that ends the block; where lines are led, also before a bar that the mark ends."""
     bare = text.rstrip()
-    if bare.endswith(closing):
-        return bare[: -len(closing)].rstrip(leader + " \t"), ""
-    return bare, closing
+    if not bare.endswith(closing):
+        return bare, closing
+    bare = bare[: -len(closing)]
+    return bare.rstrip(f"{closing[0]} \t" if rules.leader else " \t"), ""
+
+
+def _without_unicode_escapes(text: str) -> str:
+    """Java's first step of reading a source: an odd backslash, ``u``s and four digits are a character (JLS 3.3)."""
+    read = _UNICODE_ESCAPE.sub(lambda found: found[1] + chr(int(found[2], 16)), text)
+    return read.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _between_quotes(raw: str) -> str:

@@ -138,7 +138,7 @@ def _with_docstrings(source: bytes, captures: Captures, rules: Documentation) ->
 
 def _docs_of_string(source: bytes, documented: Docstring, rules: Documentation) -> _Docs | None:
     raw = text_of(source, documented.node)
-    clean = clean_docstring(raw) if rules.literal else clean_comment(raw, rules)
+    clean = clean_docstring(raw) if rules.literal == "python" else clean_comment(raw, rules)
     if clean is None:
         return None
     if documented.body is None:

@@ -21,7 +21,7 @@ import yaml
 
 RULES = ("docstring", "adjacent", "marked")
 JOINED = ("nearest", "run", "all")
-LITERALS = ("", "python")
+LITERALS = ("", "java", "python")
 _FOLDER = Path(__file__).parent / "languages"
 LANGUAGES = tuple(sorted(path.parent.name for path in _FOLDER.glob("*/language.yaml")))
 
@@ -45,12 +45,12 @@ class Documentation:
     """What a line comment begins with; a longer marker stands before a shorter one that begins it."""
     block_markers: tuple[tuple[str, str], ...] = ()
     """What a block comment begins and ends with, longer ones first."""
-    leader: str = ""
+    leader: re.Pattern[str] | None = None
     """What may lead the inner lines of a block comment."""
     directives: re.Pattern[str] | None = None
     """Lines of a comment that speak to tools and document nothing."""
     literal: str = ""
-    """Whose syntax a docstring is written in: `python`, or none, and then the markers come off as from a comment."""
+    """Whose escapes stand in it: `python` for string literals, `java` for Unicode escapes in comments, or none."""
     empty_body: str = ""
     """What takes the place of a body that was nothing but its documentation."""
     styles: tuple[str, ...] = ()
@@ -189,7 +189,7 @@ def _documentation(name: str, given: dict[str, Any]) -> Documentation:
         between=re.compile(given["between"].encode()) if "between" in given else None,
         line_markers=tuple(given.get("line_markers", ())),
         block_markers=tuple((opening, ending) for opening, ending in given.get("block_markers", ())),
-        leader=given.get("leader", ""),
+        leader=re.compile(given["leader"]) if "leader" in given else None,
         directives=re.compile(given["directives"]) if "directives" in given else None,
         literal=given.get("literal", ""),
         empty_body=given.get("empty_body", ""),
