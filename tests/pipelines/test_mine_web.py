@@ -13,6 +13,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from miners.web import WebConfig
+from pipelines import storage
 from pipelines.mine_job import Unit
 from pipelines.mine_web import WebMiner, main, make_units
 from pipelines.storage import FileInfo
@@ -199,6 +200,19 @@ def test_ranges_of_a_file_give_the_files_rows(crawl):
     ranges = make_units([info], range_bytes=700)
     assert len(ranges) > 3
     assert rows_of(ranges) == rows_of(make_units([info]))
+
+
+def test_input_on_another_file_system_gives_the_same_rows(crawl, tmp_path, strict_storage):
+    folder = strict_storage("crawl")
+    for path in crawl.iterdir():
+        with storage.open_write(f"{folder}/{path.name}") as file:
+            file.write(path.read_bytes())
+    assert mine("--input", crawl / "*", "--output", tmp_path / "here") == 0
+    assert mine("--input", f"{folder}/*.warc*", "--output", tmp_path / "there") == 0
+    (tmp_path / "list").write_text("a.warc.gz\nb.warc.gz\nc.warc\n")
+    assert mine("--crawl-paths", tmp_path / "list", "--base-url", folder, "--output", tmp_path / "listed") == 0
+    ids = {read_manifest(str(tmp_path / name)).data_id for name in ("here", "there", "listed")}
+    assert len(ids) == 1
 
 
 def test_a_file_that_cannot_be_opened_costs_itself(tmp_path):
