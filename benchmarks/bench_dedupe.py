@@ -1,0 +1,215 @@
+"""`pairmill dedupe` beside its peers on the same documents in one run; and how its cost grows.
+
+``python benchmarks/bench_dedupe.py peers [--count 40000] [--datatrove PYTHON] [--text-dedup PYTHON]``
+``python benchmarks/bench_dedupe.py growth [--counts 100000 400000 1600000] [--chars 600]``
+``python benchmarks/bench_dedupe.py workers [--count 400000]``
+
+`peers`: documents of some 5.7 KB, real text recombined, one in ten a copy or near copy. Every tool runs alone, one
+thread, in a process of its own; the figure is documents a CPU second, children included. pairmill runs whole: from a
+plain Parquet table to a pair set with evidence and signatures, every candidate verified, leaks between splits searched
+on three sides. datatrove and text-dedup need environments of their own: give their Python. `growth`: CPU seconds and
+peak memory with a fixed budget for a partition; the exponent is that of time over documents. `workers`: two
+processes beside one. Machines that do other work beside this one give slower and less even figures.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import argparse
+import json
+import math
+import os
+import random
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.real_texts import documents
+
+PEERS = Path(__file__).with_name("dedupe_peers.py")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "ARROW_IO_THREADS"), "1")
+PASSAGE_CHARS = 650
+BATCH = 5000
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a run cost: seconds, bytes, and what it kept."""
+
+    kept: int
+    wall: float
+    cpu: float
+    peak: float
+
+
+def recombined(count: int, chars: int, seed: int) -> Iterator[tuple[str, str, str]]:
+    """(anchor, positive, group) of documents that are made of real passages; one in ten resembles an earlier one."""
+    rng = random.Random(seed)
+    passages = documents(6000, 4 * PASSAGE_CHARS, seed)
+    recent: list[list[str]] = []
+    for _ in range(count):
+        if recent and rng.random() < 0.1:
+            parts = list(rng.choice(recent))
+            for _ in range(rng.randrange(2)):
+                parts[rng.randrange(len(parts))] = _piece(passages, rng, 60)
+        else:
+            parts = []
+            while sum(map(len, parts)) < chars:
+                parts.append(_piece(passages, rng, min(chars, PASSAGE_CHARS)))
+        recent.append(parts)
+        recent = recent[-5000:]
+        middle = max(1, len(parts) // 2)
+        anchor, positive = " ".join(parts[:middle]), " ".join(parts[middle:])
+        if not positive.strip():
+            anchor, positive = anchor[: len(anchor) // 2], anchor[len(anchor) // 2 :]
+        yield anchor, positive, f"site-{rng.randrange(max(300, count // 20))}.example"
+
+
+def _piece(passages: Sequence[str], rng: random.Random, chars: int) -> str:
+    passage = rng.choice(passages)
+    start = rng.randrange(max(1, len(passage) - chars))
+    return passage[start : start + chars]
+
+
+def write_documents(path: Path, count: int, chars: int, seed: int) -> int:
+    """Write the table; returns the bytes of text."""
+    names, size = ("anchor", "positive", "group"), 0
+    writer = None
+    rows: list[tuple[str, str, str]] = []
+    for number, row in enumerate(recombined(count, chars, seed), 1):
+        rows.append(row)
+        size += len(row[0]) + len(row[1])
+        if len(rows) == BATCH or number == count:
+            table = pa.table({name: [row[i] for row in rows] for i, name in enumerate(names)})
+            writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
+            writer.write_table(table)
+            rows = []
+    if writer:
+        writer.close()
+    return size
+
+
+def measure(tool: str, table: Path, python: str = sys.executable, workers: int = 1) -> Figures:
+    """Run a tool of `dedupe_peers.py` in a process of its own."""
+    with tempfile.TemporaryDirectory(dir=table.parent) as folder:
+        environment = {**os.environ, **ONE_THREAD, "BENCH_WORKERS": str(workers), "HF_HUB_OFFLINE": "1"}
+        given = [python, str(PEERS), tool, str(table), folder]
+        if tool == "pairmill":
+            environment["PYTHONPATH"] = str(PEERS.parent.parent)
+        done = subprocess.run(given, env=environment, capture_output=True, text=True)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("figures ")]
+    if not lines:
+        raise SystemExit(f"{tool} failed:\n{done.stderr[-2000:]}")
+    return Figures(**json.loads(lines[-1].removeprefix("figures ")))
+
+
+def bench_peers(args: argparse.Namespace, folder: Path, console: Console) -> None:
+    table = folder / "documents.parquet"
+    size = write_documents(table, args.count, args.chars, args.seed)
+    measure("pairmill", _first_rows(table, folder))  # compiles what is not yet
+    runs = [("pairmill", sys.executable), ("rensa_readme", sys.executable), ("rensa_shingles", sys.executable)]
+    runs += [("datasketch", sys.executable)]
+    runs += [(tool, args.datatrove) for tool in ("datatrove_whole", "datatrove_split") if args.datatrove]
+    runs += [("text_dedup", args.text_dedup)] if args.text_dedup else []
+    title = f"{args.count:,} documents, {size / 1e6:,.0f} MB of text, one thread"
+    shown = Table("tool", "kept", "CPU s", "documents a CPU s", "pairmill is", "peak MB", title=title)
+    ours = None
+    for tool, python in runs:
+        figures = measure(tool, table, python)
+        ours = ours or figures
+        rate, ratio = args.count / figures.cpu, figures.cpu / ours.cpu
+        shown.add_row(
+            tool,
+            f"{figures.kept:,}",
+            f"{figures.cpu:.1f}",
+            f"{rate:,.0f}",
+            f"{ratio:.2f} x",
+            f"{figures.peak / 1e6:,.0f}",
+        )
+    console.print(shown)
+
+
+def _first_rows(table: Path, folder: Path) -> Path:
+    path = folder / "few.parquet"
+    pq.write_table(pq.read_table(table).slice(0, 200), path)
+    return path
+
+
+def bench_growth(args: argparse.Namespace, folder: Path, console: Console) -> None:
+    shown = Table("documents", "kept", "CPU s", "documents a CPU s", "peak MB", "exponent", title="growth, one process")
+    before: tuple[int, Figures] | None = None
+    for count in args.counts:
+        table = folder / f"documents-{count}.parquet"
+        write_documents(table, count, args.chars, args.seed)
+        figures = measure("pairmill", table)
+        exponent = math.log(figures.cpu / before[1].cpu) / math.log(count / before[0]) if before else math.nan
+        shown.add_row(
+            f"{count:,}",
+            f"{figures.kept:,}",
+            f"{figures.cpu:.1f}",
+            f"{count / figures.cpu:,.0f}",
+            f"{figures.peak / 1e6:,.0f}",
+            f"{exponent:.3f}",
+        )
+        before = count, figures
+        table.unlink()
+    console.print(shown)
+
+
+def bench_workers(args: argparse.Namespace, folder: Path, console: Console) -> None:
+    table = folder / "documents.parquet"
+    write_documents(table, args.count, args.chars, args.seed)
+    shown = Table("workers", "kept", "CPU s", "wall s", "CPU of one", "speed of one", title=f"{args.count:,} documents")
+    one = measure("pairmill", table)
+    for workers, figures in ((1, one), (2, measure("pairmill", table, workers=2))):
+        cost, speed = figures.cpu / one.cpu, one.wall / figures.wall
+        shown.add_row(
+            f"{workers}",
+            f"{figures.kept:,}",
+            f"{figures.cpu:.1f}",
+            f"{figures.wall:.1f}",
+            f"{cost:.2f} x",
+            f"{speed:.2f} x",
+        )
+    console.print(shown)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench_dedupe", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    peers = commands.add_parser("peers", help="beside rensa, datasketch, datatrove and text-dedup")
+    peers.add_argument("--count", type=int, default=40_000, help="documents")
+    peers.add_argument("--chars", type=int, default=5700, help="characters of a document")
+    peers.add_argument("--datatrove", metavar="PYTHON", help="Python of an environment with datatrove")
+    peers.add_argument("--text-dedup", metavar="PYTHON", help="Python of an environment with text-dedup")
+    growth = commands.add_parser("growth", help="time and memory over the number of documents")
+    growth.add_argument("--counts", type=int, nargs="+", default=[100_000, 400_000, 1_600_000])
+    growth.add_argument("--chars", type=int, default=600)
+    workers = commands.add_parser("workers", help="two processes beside one")
+    workers.add_argument("--count", type=int, default=400_000)
+    workers.add_argument("--chars", type=int, default=2000)
+    for command in (peers, growth, workers):
+        command.add_argument("--seed", type=int, default=0)
+        command.add_argument("--temp", help="folder for documents and results (default: the system's)")
+    return parser
+
+
+def main() -> None:
+    args = make_parser().parse_args()
+    runs = {"peers": bench_peers, "growth": bench_growth, "workers": bench_workers}
+    with tempfile.TemporaryDirectory(dir=args.temp) as name:
+        runs[args.command](args, Path(name), Console(width=110))
+
+
+if __name__ == "__main__":
+    main()
