@@ -6,12 +6,15 @@ A unit is a file, or a range of 256 MB of a compressed one: a member belongs to 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
 from miners.web import PassageConfig, WebConfig, mine_records, read_records
+from miners.web.privacy import KINDS as REDACTED
+from miners.web.privacy import PrivacyConfig
+from miners.web.quality import SOURCES, Thresholds, select_rules
 from miners.web.record_reader import Damage, WarcRecord
 from miners.web.robots import DIRECTIVES
 from pipelines import storage
@@ -22,10 +25,11 @@ from pipelines.mine_job import Unit, run_mine_job, unit_id
 from pipelines.options import Command, JobParser, job_parser, parse, read_recipe
 from pipelines.web_files import add_file_flags, find_files, plain_files, transfer_of
 from schemas.ledger import Ledger
-from schemas.pair import Pair
+from schemas.pair import WEB_KINDS, Pair
 from schemas.rejects import Reject
 
 RANGE_BYTES = 256 << 20
+LIST_FLAGS = ("languages", "honor_robots", "rules", "redact", "kinds")
 COMPRESSED = (".gz", ".zst", ".lz4")
 
 
@@ -86,29 +90,83 @@ def make_parser() -> JobParser:
         metavar=("MIN", "MAX"),
         help="least and most words of a passage (default: 32 256); characters in scripts without spaces",
     )
+    add_rule_flags(parser)
+    add_pair_flags(parser)
     return parser
+
+
+def add_rule_flags(parser: JobParser) -> None:
+    """What is refused, and what is replaced."""
+    parser.add_argument(
+        "--rules",
+        metavar="NAMES",
+        help=f"quality rules, with commas between: {', '.join(SOURCES)}, or single ones by name, or none "
+        "(default: none); their thresholds are keys of the recipe",
+    )
+    parser.add_argument(
+        "--redact",
+        metavar="KINDS",
+        help=f"what placeholders replace, with commas between: {', '.join(REDACTED)}, or none (default: all four)",
+    )
+
+
+def add_pair_flags(parser: JobParser) -> None:
+    """Which pairs a page gives."""
+    parser.add_argument(
+        "--kinds",
+        metavar="NAMES",
+        help=f"kinds of pair, with commas between: {', '.join(WEB_KINDS)} (default: the first)",
+    )
+    parser.add_argument(
+        "--non-overlapping", action="store_true", help="each passage is in one pair at most: 0-1, 2-3, and so on"
+    )
+    parser.add_argument("--within-section", action="store_true", help="no passage and no pair goes across a heading")
+    parser.add_argument("--max-pairs-per-page", type=int, metavar="N", help="a seeded choice of N pairs a page")
+    parser.add_argument(
+        "--max-pairs-per-domain", type=int, metavar="N", help="at most N pairs of a domain in a file (or 256 MB of one)"
+    )
 
 
 def read_config(command: Command) -> WebConfig:
     """Defaults, under the recipe, under the flags. Raises ValueError."""
-    default = WebConfig()
-    settings = read_recipe(command.args.recipe, plain_config(default))
-    if command.args.languages is not None:
-        settings["languages"] = [name.strip() for name in command.args.languages.split(",") if name.strip()]
-    if command.args.honor_robots is not None:
-        settings["honor_robots"] = [name.strip() for name in command.args.honor_robots.split(",") if name.strip()]
-    if command.args.passage_tokens is not None:
-        settings["min_tokens"], settings["max_tokens"] = command.args.passage_tokens
-    bounds = PassageConfig(settings.pop("min_tokens"), settings.pop("max_tokens"))
-    languages, robots = (tuple(sorted(set(settings.pop(name)))) for name in ("languages", "honor_robots"))
-    return WebConfig(passages=bounds, languages=languages, honor_robots=robots, **settings)
+    args = command.args
+    settings = read_recipe(args.recipe, plain_config(WebConfig(seed=args.seed)))
+    for name in LIST_FLAGS:
+        if getattr(args, name) is not None:
+            settings[name] = [part.strip() for part in getattr(args, name).split(",") if part.strip()]
+    if args.passage_tokens is not None:
+        settings["min_tokens"], settings["max_tokens"] = args.passage_tokens
+    for name in ("max_pairs_per_page", "max_pairs_per_domain"):
+        if getattr(args, name) is not None:
+            settings[name] = getattr(args, name)
+    settings["overlapping"] = settings["overlapping"] and not args.non_overlapping
+    settings["within_section"] = settings["within_section"] or args.within_section
+    return make_config(settings)
 
 
 def plain_config(config: WebConfig) -> dict[str, Any]:
-    """The settings as a recipe file has them, and as the manifest keeps them."""
+    """The settings as a recipe file has them, and as the manifest keeps them: flat."""
     settings = asdict(config)
-    settings.update(settings.pop("passages"))
-    return {**settings, "languages": list(config.languages), "honor_robots": list(config.honor_robots)}
+    for part in ("passages", "thresholds", "privacy"):
+        settings.update(settings.pop(part))
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+
+
+def make_config(settings: Mapping[str, Any]) -> WebConfig:
+    """The config that `plain_config` made these settings of; other keys are passed over. Raises ValueError."""
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    values["rules"] = select_rules(values["rules"])
+    values["redact"] = tuple(kind for kind in values["redact"] if kind != "none")
+    for name in ("languages", "honor_robots"):
+        values[name] = tuple(sorted(set(values[name])))
+    parts = {"passages": PassageConfig, "thresholds": Thresholds, "privacy": PrivacyConfig}
+    made = {part: kind(**_of(kind, values)) for part, kind in parts.items()}
+    return WebConfig(**made, **_of(WebConfig, values))
+
+
+def _of(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are fields of this class."""
+    return {field.name: values[field.name] for field in fields(kind) if field.name in values}
 
 
 def make_units(files: Sequence[storage.FileInfo], range_bytes: int = RANGE_BYTES) -> list[Unit]:

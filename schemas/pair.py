@@ -16,8 +16,11 @@ from schemas.ids import row_id as make_row_id
 from schemas.side_hash import anchor_is_code, positive_is_code, side_hash
 
 NEIGHBOR_TEXT = "neighbor_text"
+TITLE_BODY = "title_body"
+HEADING_SECTION = "heading_section"
 DOCSTRING_CODE = "docstring_code"
-KINDS = (NEIGHBOR_TEXT, DOCSTRING_CODE)
+WEB_KINDS = (NEIGHBOR_TEXT, TITLE_BODY, HEADING_SECTION)
+KINDS = (*WEB_KINDS, DOCSTRING_CODE)
 SPLITS = ("train", "validation", "test")
 
 

@@ -6,7 +6,7 @@ at a twentieth of the speed: so the page's guess only shuts out pages that canno
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
@@ -23,6 +23,17 @@ def passage_language(text: str) -> tuple[str, float]:
     """BCP 47 code of a passage and how probable it is (0 to 1); `und` for text without a language."""
     language, score = _identifier().classify(text[:PASSAGE_CHARS])
     return ("und" if language == "zxx" else language), score
+
+
+def passage_languages(texts: Sequence[str]) -> list[tuple[str, float]]:
+    """`passage_language` of each text."""
+    return [passage_language(text) for text in texts]
+
+
+def page_language(text: str) -> str:
+    """BCP 47 code of what a page's text most likely is; `und` where that cannot be told."""
+    guess = detect_fast(text[:PAGE_CHARS])[0]
+    return "und" if guess == "unknown" else _MACRO.get(guess, guess)
 
 
 def may_be(text: str, wanted: Collection[str]) -> bool:

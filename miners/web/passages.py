@@ -6,7 +6,7 @@ is longer is cut at sentence ends. A pair is two passages with no text between t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import sentencex
@@ -16,10 +16,12 @@ from miners.web.text_length import token_count
 
 @dataclass(frozen=True, slots=True)
 class PassageConfig:
-    """Bounds of a passage's length; cpt-text's neighbouring pieces are of at most 256 tokens."""
+    """How passages and pairs are made; cpt-text's neighbouring pieces are of at most 256 tokens."""
 
     min_tokens: int = 32
     max_tokens: int = 256
+    overlapping: bool = True
+    """Whether a passage may be the positive of one pair and the anchor of the next."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_tokens <= self.max_tokens:
@@ -37,62 +39,79 @@ class Passage:
     begin: int
     """Number of its first piece in the page."""
     end: int
-    """One past the number of its last piece."""
+    """One past the number of its last piece. Gaps have numbers of their own."""
+    tokens: int
+    paragraph: int | None
+    """Number of the paragraph that it begins with; None where it begins within one."""
 
 
 def neighbor_pairs(paragraphs: Sequence[str], config: PassageConfig | None = None) -> list[tuple[str, str]]:
     """The (anchor, positive) passages of a page, in page order."""
-    made = passages(paragraphs, config or PassageConfig())
-    return [(made[i].text, made[i + 1].text) for i in adjacent(made)]
+    config = config or PassageConfig()
+    made = passages(paragraphs, config)
+    return [(made[i].text, made[i + 1].text) for i in adjacent(made, overlapping=config.overlapping)]
 
 
-def adjacent(made: Sequence[Passage]) -> list[int]:
-    """The places of the passages that the next passage follows without a gap."""
-    return [i for i in range(len(made) - 1) if made[i].end == made[i + 1].begin]
+def adjacent(made: Sequence[Passage], *, overlapping: bool = True) -> list[int]:
+    """The places of the passages that the next passage follows without a gap.
+
+    Where pairs may not be `overlapping`, each passage is in one at most: of a run of passages 0-1, 2-3 and so on.
+    """
+    places: list[int] = []
+    for i in range(len(made) - 1):
+        if made[i].end == made[i + 1].begin and (overlapping or not places or places[-1] < i - 1):
+            places.append(i)
+    return places
 
 
-def passages(paragraphs: Sequence[str], config: PassageConfig, language: str = "en") -> list[Passage]:
+def passages(
+    paragraphs: Sequence[str], config: PassageConfig, language: str = "en", breaks: Collection[int] = ()
+) -> list[Passage]:
     """The passages of a page, in page order; `language` (BCP 47) says how sentences end.
 
     A passage closes as soon as it is long enough. Pieces too short to stand alone join the passage before them where
-    they fit; else they are left out, and leave a gap.
+    they fit; else they are left out, and leave a gap. `breaks` are the numbers of the paragraphs before which there is
+    a gap already: no passage goes across it.
     """
     made: list[Passage] = []
     held: list[tuple[str, int]] = []
-    begin = number = 0
-    for number, (text, size) in enumerate(_pieces(paragraphs, config, language)):
-        if held and _size(held) + size > config.max_tokens:
+    held_size = begin = number = 0
+    first: int | None = None
+    for paragraph, text in enumerate(paragraphs):
+        if paragraph in breaks:
             _join_to_last(made, held, begin, config)
-            held = []
-        begin = begin if held else number
-        held.append((text, size))
-        if _size(held) >= config.min_tokens:
-            made.append(Passage("\n".join(piece for piece, _ in held), begin, number + 1))
-            held = []
+            held, held_size, number = [], 0, number + 1
+        for part, (piece, size) in enumerate(_pieces(text, config, language)):
+            if held and held_size + size > config.max_tokens:
+                _join_to_last(made, held, begin, config)
+                held, held_size = [], 0
+            if not held:
+                begin, first = number, None if part else paragraph
+            held.append((piece, size))
+            held_size, number = held_size + size, number + 1
+            if held_size >= config.min_tokens:
+                made.append(Passage("\n".join(text for text, _ in held), begin, number, held_size, first))
+                held, held_size = [], 0
     _join_to_last(made, held, begin, config)
     return made
-
-
-def _size(pieces: Sequence[tuple[str, int]]) -> int:
-    return sum(size for _, size in pieces)
 
 
 def _join_to_last(made: list[Passage], held: list[tuple[str, int]], begin: int, config: PassageConfig) -> None:
     if not held or not made or made[-1].end != begin:
         return
     last = made[-1]
-    if token_count(last.text) + _size(held) <= config.max_tokens:
+    size = last.tokens + sum(size for _, size in held)
+    if size <= config.max_tokens:
         text = "\n".join([last.text, *(piece for piece, _ in held)])
-        made[-1] = Passage(text, last.begin, begin + len(held))
+        made[-1] = Passage(text, last.begin, begin + len(held), size, last.paragraph)
 
 
-def _pieces(paragraphs: Sequence[str], config: PassageConfig, language: str) -> Iterator[tuple[str, int]]:
-    for paragraph in paragraphs:
-        size = token_count(paragraph)
-        if size <= config.max_tokens:
-            yield paragraph, size
-        else:
-            yield from _cut(paragraph, size, config, language)
+def _pieces(paragraph: str, config: PassageConfig, language: str) -> Iterator[tuple[str, int]]:
+    size = token_count(paragraph)
+    if size <= config.max_tokens:
+        yield paragraph, size
+    else:
+        yield from _cut(paragraph, size, config, language)
 
 
 def _cut(paragraph: str, size: int, config: PassageConfig, language: str) -> Iterator[tuple[str, int]]:

@@ -1,0 +1,236 @@
+"""A page to its pairs: rules, redaction, passages, languages, caps, every step of it counted.
+
+The order: the page's language, its quality, redaction, passages, pairs. What is compared, hashed and written is the
+text after redaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import xxhash
+
+from miners.web.domains import registrable_domain
+from miners.web.languages import may_be, page_language, passage_languages
+from miners.web.passages import Passage, adjacent, passages
+from miners.web.privacy import redact
+from miners.web.quality import Verdict, judge
+from miners.web.text_length import token_count
+from miners.web.web_config import WebConfig
+from schemas.ledger import Ledger
+from schemas.pair import HEADING_SECTION, NEIGHBOR_TEXT, TITLE_BODY, Pair, Provenance, make_pair, make_signals
+from schemas.rejects import Reject
+from schemas.side_hash import normalize_text
+
+LEAST_TITLE_TOKENS = 2
+"""Titles and headings of one word (Introduction, Notes) say nothing of the text below them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedPage:
+    """A page's extracted text, and where it stood."""
+
+    title: str
+    texts: Sequence[str]
+    """Its headings and paragraphs in page order."""
+    headings: Collection[int]
+    """The numbers of those texts that are headings."""
+    provenance: Provenance
+    place: tuple[str | int, ...]
+    """What names the page in row ids: file name and record offset."""
+
+    def text(self) -> str:
+        """All of it, a heading or paragraph a line."""
+        return "\n".join(self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    kind: str
+    anchor: str
+    positive: str
+    ordinal: int
+    languages: tuple[tuple[str, float], ...]
+    """Of each passage in it, with its probability."""
+
+
+class PageMiner:
+    """Makes the pairs of one unit's pages, one page after the other; remembers how many each domain has given."""
+
+    def __init__(self, config: WebConfig, ledger: Ledger) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._domain_pairs: dict[str, int] = {}
+
+    def mine(self, page: ExtractedPage) -> Iterator[Pair | Reject]:
+        """The page's pairs in page order, and what was refused. The page counts as read already."""
+        config, ledger = self._config, self._ledger
+        reason, verdict, language = self._judge(page)
+        if reason:
+            yield self._refuse_page(page, reason)
+            return
+        title, texts = self._redact(page)
+        made, headings = _passages(texts, page.headings, verdict, config, language)
+        if len(made) < (1 if headings or (title and TITLE_BODY in config.kinds) else 2):
+            yield self._refuse_page(page, "too_few_passages")
+            return
+        ledger.keep("page")
+        ledger.made("page", len(made))
+        ledger.read("passage", len(made))
+        languages = passage_languages([passage.text for passage in made])
+        wanted = [not config.languages or language in config.languages for language, _ in languages]
+        candidates = list(_candidates(title, headings, made, languages, wanted, config))
+        yield from self._passages_left(page, made, candidates, wanted)
+        ledger.made("passage", len(candidates))
+        yield from self._pairs(page, candidates, verdict)
+
+    def _judge(self, page: ExtractedPage) -> tuple[str | None, Verdict, str]:
+        """Why the page is refused, if it is; the verdict of the quality rules; the page's language."""
+        config = self._config
+        text = page.text()
+        if len(page.texts) == len(page.headings):
+            return "no_main_text", Verdict(), "und"
+        if config.languages and not may_be(text, config.languages):
+            return "language", Verdict(), "und"
+        language = page_language(text)
+        verdict = judge(page.texts, language, config.rules, config.thresholds)
+        for rule in verdict.removed.values():
+            self._ledger.note(f"{rule}s_removed", 1)
+        return verdict.reason, verdict, language
+
+    def _redact(self, page: ExtractedPage) -> tuple[str, Sequence[str]]:
+        """The title and the texts with placeholders."""
+        config = self._config
+        if not config.privacy.redact:
+            return page.title, page.texts
+        lines, counts = redact([page.title, *page.texts], config.privacy)
+        for kind, count in counts.items():
+            self._ledger.note(f"redacted_{kind}", count)
+        return lines[0], lines[1:]
+
+    def _refuse_page(self, page: ExtractedPage, reason: str) -> Reject:
+        self._ledger.drop("page", reason)
+        return Reject("page", reason, page.provenance, page.text())
+
+    def _passages_left(
+        self, page: ExtractedPage, made: Sequence[Passage], candidates: Sequence[_Candidate], wanted: Sequence[bool]
+    ) -> Iterator[Reject]:
+        """Counts the passages; gives those that are in no pair."""
+        paired = {candidate.ordinal for candidate in candidates}
+        paired |= {candidate.ordinal + 1 for candidate in candidates if candidate.kind == NEIGHBOR_TEXT}
+        self._ledger.keep("passage", len(paired))
+        for i, passage in enumerate(made):
+            if i not in paired:
+                reason = "no_neighbor" if wanted[i] else "language"
+                self._ledger.drop("passage", reason)
+                yield Reject("passage", reason, replace(page.provenance, ordinal=i), passage.text)
+
+    def _pairs(
+        self, page: ExtractedPage, candidates: Sequence[_Candidate], verdict: Verdict
+    ) -> Iterator[Pair | Reject]:
+        group = registrable_domain(page.provenance.url) if page.provenance.url else None
+        fit = [(candidate, _refusal(candidate)) for candidate in candidates]
+        within = self._within_page_cap(page, [candidate for candidate, reason in fit if not reason])
+        for candidate, refusal in fit:
+            self._ledger.read("pair")
+            reason = refusal or (None if id(candidate) in within else "page_cap") or self._over_domain_cap(group)
+            provenance = replace(page.provenance, ordinal=candidate.ordinal)
+            if reason:
+                self._ledger.drop("pair", reason)
+                yield Reject("pair", reason, provenance, f"{candidate.anchor[:240]}\n{candidate.positive[:240]}")
+                continue
+            self._ledger.keep("pair")
+            yield make_pair(
+                kind=candidate.kind,
+                language=candidate.languages[0][0],
+                anchor=candidate.anchor,
+                positive=candidate.positive,
+                place=("web", *page.place, candidate.ordinal),
+                group=group,
+                provenance=provenance,
+                signals=make_signals(
+                    candidate.anchor,
+                    candidate.positive,
+                    language_score=min(score for _, score in candidate.languages),
+                    quality=verdict.measured,
+                ),
+            )
+
+    def _within_page_cap(self, page: ExtractedPage, fit: Sequence[_Candidate]) -> set[int]:
+        """The candidates (by identity) that the page's cap leaves: those with the smallest hashes of seed and place."""
+        most = self._config.max_pairs_per_page
+        if not most or len(fit) <= most:
+            return set(map(id, fit))
+        key = "\0".join(map(str, page.place))
+        return set(
+            map(id, sorted(fit, key=lambda one: _hash(f"{key}\0{one.kind}\0{one.ordinal}", self._config.seed))[:most])
+        )
+
+    def _over_domain_cap(self, group: str | None) -> str | None:
+        most = self._config.max_pairs_per_domain
+        if not most or not group:
+            return None
+        given = self._domain_pairs.get(group, 0)
+        self._domain_pairs[group] = given + (given < most)
+        return "domain_cap" if given >= most else None
+
+
+def _hash(text: str, seed: int) -> int:
+    return xxhash.xxh3_64_intdigest(text.encode("utf-8", "replace"), seed & 0xFFFFFFFFFFFFFFFF)
+
+
+def _passages(
+    texts: Sequence[str], headings: Collection[int], verdict: Verdict, config: WebConfig, language: str
+) -> tuple[list[Passage], dict[int, str]]:
+    """The passages, and the headings that stand right above one: passage number and heading."""
+    keep_sections = config.within_section or HEADING_SECTION in config.kinds
+    paragraphs: list[str] = []
+    breaks: set[int] = set()
+    above: dict[int, str] = {}
+    heading = None
+    for number, text in enumerate(texts):
+        if number in headings:
+            heading = text
+            if keep_sections:
+                breaks.add(len(paragraphs))
+        elif number in verdict.removed:
+            breaks.add(len(paragraphs))
+            heading = None
+        else:
+            if heading is not None:
+                above[len(paragraphs)] = heading
+                heading = None
+            paragraphs.append(text)
+    made = passages(paragraphs, config.passages, language, breaks)
+    if HEADING_SECTION not in config.kinds:
+        return made, {}
+    return made, {i: above[one.paragraph] for i, one in enumerate(made) if one.paragraph in above}
+
+
+def _candidates(
+    title: str,
+    headings: dict[int, str],
+    made: Sequence[Passage],
+    languages: Sequence[tuple[str, float]],
+    wanted: Sequence[bool],
+    config: WebConfig,
+) -> Iterator[_Candidate]:
+    """The pairs that a page may give, of every kind that is asked for; those of a kind in page order."""
+    if NEIGHBOR_TEXT in config.kinds:
+        for i in adjacent(made, overlapping=config.passages.overlapping):
+            if wanted[i] and wanted[i + 1]:
+                yield _Candidate(NEIGHBOR_TEXT, made[i].text, made[i + 1].text, i, (languages[i], languages[i + 1]))
+    if TITLE_BODY in config.kinds and made and wanted[0] and token_count(title) >= LEAST_TITLE_TOKENS:
+        yield _Candidate(TITLE_BODY, title, made[0].text, 0, (languages[0],))
+    for i, heading in headings.items():
+        if wanted[i] and token_count(heading) >= LEAST_TITLE_TOKENS:
+            yield _Candidate(HEADING_SECTION, heading, made[i].text, i, (languages[i],))
+
+
+def _refusal(candidate: _Candidate) -> str | None:
+    if len({language for language, _ in candidate.languages}) > 1:
+        return "language_mismatch"
+    if normalize_text(candidate.anchor) == normalize_text(candidate.positive):
+        return "same_text"
+    return None
