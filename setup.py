@@ -83,7 +83,15 @@ setup(
         "dask": ["apache-beam[dask]>=2.77,<2.78"],
         "bench": ["FastWARC>=2.0.1,<3", "trafilatura", "rensa"],
         "demo": ["warcio>=1.8,<2"],
-        "test": ["datasets>=5,<6", "hypothesis", "pre-commit", "pytest", "ruff", "warcio>=1.8,<2"],
+        "test": [
+            "apache-beam[dask]>=2.77,<2.78",
+            "datasets>=5,<6",
+            "hypothesis",
+            "pre-commit",
+            "pytest",
+            "ruff",
+            "warcio>=1.8,<2",
+        ],
     },
     entry_points={"console_scripts": ["pairmill = pairmill.cli:main"]},
 )

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import yaml
@@ -89,6 +91,7 @@ def parse(parser: JobParser, argv: Sequence[str] | None) -> Command:
     given = list(sys.argv[1:] if argv is None else argv)
     ours = {name for action in parser._actions for name in action.option_strings}
     tokens = [_with_dashes(token, ours) for token in given]
+    _load_runner(tokens)
     beam = _beam_parser()
     _check_names(tokens, ours, set(beam._option_string_actions))
     args, rest = parser.parse_known_args(tokens)
@@ -173,6 +176,21 @@ def _check_names(tokens: Sequence[str], ours: set[str], beams: set[str]) -> None
             raise UsageError(f"{name} is not for this command: {REFUSED_BEAM_FLAGS[underscored]}")
         if name not in beams:
             raise UsageError(f"there is no flag {name}{_nearest(name, [*ours, *beams])}")
+
+
+def _load_runner(tokens: Sequence[str]) -> None:
+    """Import the module of a runner that is named with it: only then Beam knows the runner's own flags."""
+    joined = [token.partition("=")[2] for token in tokens if token.startswith("--runner=")]
+    apart = [after for token, after in pairwise(tokens) if token == "--runner"]
+    for name in joined + apart:
+        module, dot, _ = name.rpartition(".")
+        try:
+            if dot:
+                importlib.import_module(module)
+        except ImportError as error:
+            raise UsageError(
+                f"the runner {name} cannot be loaded ({error}); install it, such as pairmill[dask]"
+            ) from None
 
 
 def _beam_parser() -> JobParser:
