@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipelines import storage
+from pipelines.attribution import AttributionSums
 from pipelines.runs import BEAT_NAME, TEMPORARY_FOLDER, Run
 from schemas.card import card
 from schemas.ledger import Ledger, LedgerError
@@ -43,8 +44,14 @@ def file_entry(path: str, split: str | None, written: Written) -> FileEntry:
     )
 
 
-def finish_pair_set(job: Job, ledger: Ledger, files: Sequence[FileEntry], warnings: Sequence[str] = ()) -> Manifest:
-    """Check, clean, and write card and manifest. Running it twice for one run is no error.
+def finish_pair_set(
+    job: Job,
+    ledger: Ledger,
+    files: Sequence[FileEntry],
+    warnings: Sequence[str] = (),
+    attribution: AttributionSums | None = None,
+) -> Manifest:
+    """Check, clean, and write attribution, card and manifest. Running it twice for one run is no error.
 
     Raises LedgerError when a count does not add up or a footer disagrees, and FileExistsError when the folder's
     manifest is another run's.
@@ -58,6 +65,8 @@ def finish_pair_set(job: Job, ledger: Ledger, files: Sequence[FileEntry], warnin
     ledger.check()
     _check_footers(job, ledger, files)
     _delete_unnamed(job.output, files)
+    attributed = attribution.write(job.output) if attribution is not None else None
+    files = [*files, attributed] if attributed is not None else files
     manifest = Manifest(
         job=job.name,
         run_id=job.run.run_id,

@@ -14,7 +14,7 @@ from miners.code.config import ANCHORS, SECRETS, CodeConfig
 from miners.code.filters import FILTER_SETS, CodeFilters
 from miners.code.language import LANGUAGES
 from miners.code.license_expressions import permissive_licenses, read_licenses
-from miners.code.mine import broken_repository, mine_files, mine_repository
+from miners.code.mine import Row, broken_repository, mine_files, mine_repository
 from miners.code.parsing_batch import Parsing
 from miners.code.repository import UnreadableError
 from miners.code.repository_clone import PROTOCOLS, CloneError, CloneLimits
@@ -27,8 +27,6 @@ from pipelines.mine_job import Unit, run_mine_job
 from pipelines.options import JobParser, UsageError, job_parser, parse, read_recipe
 from pipelines.parsing_pool import borrowed_parsing
 from schemas.ledger import Ledger
-from schemas.pair import Pair
-from schemas.rejects import Reject
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class CodeMiner:
     inputs: CodeInputs = field(default_factory=CodeInputs)
     job: ClassVar[str] = "mine-code"
 
-    def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Pair | Reject]:
+    def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Row]:
         """The unit's pairs; a repository that cannot be cloned or opened is one failed file."""
         with borrowed_parsing(self.config.parse_seconds) as parsing:
             if is_table_unit(unit):
@@ -47,7 +45,7 @@ class CodeMiner:
             else:
                 yield from self._mine_repository(unit, ledger, parsing)
 
-    def _mine_repository(self, unit: Unit, ledger: Ledger, parsing: Parsing) -> Iterator[Pair | Reject]:
+    def _mine_repository(self, unit: Unit, ledger: Ledger, parsing: Parsing) -> Iterator[Row]:
         try:
             repository = open_repository(unit, self.inputs)
         except (UnreadableError, OSError) as error:

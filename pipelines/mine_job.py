@@ -18,12 +18,14 @@ import apache_beam as beam
 import xxhash
 
 from pipelines import storage
+from pipelines.attribution import AttributionSums
 from pipelines.finish import Job, clean_after, file_entry, finish_pair_set
 from pipelines.http_files import is_http
 from pipelines.options import Command, pipeline_options
 from pipelines.progress import Progress, print_ledger
 from pipelines.running import run_pipeline
 from pipelines.runs import heartbeat, start_run
+from schemas.attribution import Attribution
 from schemas.ids import length_prefixed
 from schemas.ledger import Ledger
 from schemas.manifest import UNITS_FOLDER, FileEntry
@@ -58,7 +60,7 @@ class Miner(Protocol):
     job: str
     """`mine-web` or `mine-code`: which stages the ledger has."""
 
-    def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Pair | Reject]:
+    def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Pair | Reject | Attribution]:
         """Read the unit and yield its pairs in order; everything read is counted in `ledger`."""
         ...
 
@@ -125,18 +127,20 @@ class MineUnit(beam.DoFn):
         marker = _marker(self.output, unit.unit_id)
         if not storage.exists(marker):
             ledger = Ledger(self.miner.job)
-            files = self._write(unit, ledger)
+            files, attribution = self._write(unit, ledger)
             ledger.check()
             value = {
                 "unit": unit.unit_id,
                 "uri": unit.uri,
                 "ledger": ledger.to_json(),
                 "files": list(map(asdict, files)),
+                "attribution": list(map(asdict, attribution)),
             }
             storage.write_atomically(marker, json.dumps(value, ensure_ascii=False).encode())
         yield "", unit.unit_id
 
-    def _write(self, unit: Unit, ledger: Ledger) -> list[FileEntry]:
+    def _write(self, unit: Unit, ledger: Ledger) -> tuple[list[FileEntry], list[Attribution]]:
+        attribution: list[Attribution] = []
         with ExitStack() as stack:
             data = stack.enter_context(Parts(self.output, f"data/train-{unit.unit_id}", "train", SCHEMA))
             rejects = stack.enter_context(Parts(self.output, f"rejects/{unit.unit_id}", None, REJECTS_SCHEMA))
@@ -144,9 +148,11 @@ class MineUnit(beam.DoFn):
                 if isinstance(item, Reject):
                     if self.keep_rejects:
                         rejects.add(item)
+                elif isinstance(item, Attribution):
+                    attribution.append(item)
                 else:
                     data.add(replace(item, source=self.source) if self.source else item)
-        return data.entries + rejects.entries
+        return data.entries + rejects.entries, attribution
 
 
 class Parts:
@@ -214,11 +220,13 @@ class FinishMining(beam.DoFn):
         for _ in element[1]:
             pass
         total, files = Ledger(self.job.name), []
-        for unit in self.units:
-            value = json.loads(storage.read_bytes(_marker(self.job.output, unit)))
-            total.add(Ledger.from_json(value["ledger"]))
-            files += [FileEntry(**entry) for entry in value["files"]]
-        yield finish_pair_set(self.job, total, files).data_id
+        with AttributionSums() as attribution:
+            for unit in self.units:
+                value = json.loads(storage.read_bytes(_marker(self.job.output, unit)))
+                total.add(Ledger.from_json(value["ledger"]))
+                files += [FileEntry(**entry) for entry in value["files"]]
+                attribution.add(Attribution(**line) for line in value["attribution"])
+            yield finish_pair_set(self.job, total, files, attribution=attribution).data_id
 
 
 def _marker(output: str, unit: str) -> str:

@@ -19,12 +19,22 @@ from typing import Any
 
 from pipelines import storage
 from pipelines.options import UsageError
+from schemas.attribution import ATTRIBUTION_NAME
 from schemas.manifest import CARD_NAME, FILE_FOLDERS, MANIFEST_NAME, RUN_NAME, UNITS_FOLDER, config_hash
 
 BEAT_NAME = "_beat.json"
 BEAT_SECONDS = 30.0
 TEMPORARY_FOLDER = "_temp"
-OWN_NAMES = (MANIFEST_NAME, CARD_NAME, RUN_NAME, BEAT_NAME, UNITS_FOLDER, TEMPORARY_FOLDER, *FILE_FOLDERS)
+OWN_NAMES = (
+    MANIFEST_NAME,
+    CARD_NAME,
+    ATTRIBUTION_NAME,
+    RUN_NAME,
+    BEAT_NAME,
+    UNITS_FOLDER,
+    TEMPORARY_FOLDER,
+    *FILE_FOLDERS,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
+from schemas.attribution import ATTRIBUTION_NAME, read_attribution
 from schemas.data_id import MODULUS, row_sums
 from schemas.ids import pair_id
 from schemas.ledger import Ledger, LedgerError
@@ -40,6 +42,7 @@ def faults(folder: str) -> Iterator[str]:
     system, root = open_folder(folder)
     yield from _ledger_faults(manifest)
     yield from _stray_files(system, root, manifest)
+    yield from _attribution_faults(system, root, manifest)
     row_ids: list[np.ndarray] = []
     for entry in sorted(manifest.files, key=lambda entry: entry.path):
         found = list(_file_faults(system, f"{root}/{entry.path}", entry, schema_of_version(manifest.schema_version)))
@@ -89,6 +92,8 @@ def _file_faults(system: fs.FileSystem, path: str, entry: FileEntry, of_pairs: p
         if _sha256(stream) != entry.sha256:
             yield f"{entry.path} was changed: its sha256 is not the manifest's"
             return
+    if entry.path == ATTRIBUTION_NAME:
+        return
     with system.open_input_file(path) as file:
         parquet = pq.ParquetFile(file)
         rows, schema = parquet.metadata.num_rows, parquet.schema_arrow
@@ -98,6 +103,29 @@ def _file_faults(system: fs.FileSystem, path: str, entry: FileEntry, of_pairs: p
         yield f"{entry.path} has no rows, and load_dataset fails on such a file"
     if entry.folder == "data" and not schema.equals(of_pairs):
         yield f"{entry.path} does not have the schema of pairs"
+
+
+def _attribution_faults(system: fs.FileSystem, root: str, manifest: Manifest) -> Iterator[str]:
+    """Its lines are as many as the manifest says, and their rows are those of the data files."""
+    entry = next((entry for entry in manifest.files if entry.path == ATTRIBUTION_NAME), None)
+    path = f"{root}/{ATTRIBUTION_NAME}"
+    if entry is None:
+        if system.get_file_info(path).type == fs.FileType.File:
+            yield f"{ATTRIBUTION_NAME} is not named in the manifest"
+        return
+    lines = rows = 0
+    try:
+        with system.open_input_stream(path) as stream, io.TextIOWrapper(stream, "utf-8", newline="\n") as text:
+            for line in read_attribution(text):
+                lines += 1
+                rows += line.rows
+    except (OSError, ValueError) as error:
+        yield str(error)
+        return
+    if lines != entry.rows:
+        yield f"{ATTRIBUTION_NAME} has {lines:,} lines where the manifest says {entry.rows:,}"
+    if rows != sum(manifest.splits.values()):
+        yield f"{ATTRIBUTION_NAME} speaks of {rows:,} rows, and the set has {sum(manifest.splits.values()):,}"
 
 
 def _sha256(stream: BinaryIO | pa.NativeFile) -> str:

@@ -6,6 +6,7 @@ failed file more. `schemas.ledger` lists the reasons in the order in which they 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,15 +16,17 @@ from miners.code.config import CodeConfig
 from miners.code.filters import content_reason, path_reason
 from miners.code.language import Language, language_for_path
 from miners.code.license_expressions import is_allowed
-from miners.code.licenses import LicenseFinding, Licenses
+from miners.code.licenses import UNKNOWN, LicenseFinding, Licenses
 from miners.code.pairing import Found, pairs_of
 from miners.code.parsing_batch import ParseFailure, Parsing, ParsingHere, Source
 from miners.code.permalinks import Permalinks, permalinks
 from miners.code.repository import MAX_FILE_BYTES, Entry, Repository, UnreadableError
+from schemas.attribution import Attribution
 from schemas.ledger import Ledger
 from schemas.pair import Pair, Provenance
 from schemas.rejects import Reject
 
+Row = Pair | Reject | Attribution
 BATCH_BYTES = 1 << 20
 """Source that goes to the parser at once: enough that a message costs nothing beside it."""
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -59,7 +62,7 @@ class BadRow(NamedTuple):
 
 def mine_repository(
     repository: Repository, uri: str, config: CodeConfig, ledger: Ledger, parsing: Parsing | None = None
-) -> Iterator[Pair | Reject]:
+) -> Iterator[Row]:
     """The pairs of a repository by path and place, and the rejects where `config` keeps them.
 
     `parsing` of None parses in this process.
@@ -94,10 +97,14 @@ def broken_repository(uri: str, reason: str, cause: str, config: CodeConfig, led
 
 def mine_files(
     files: Iterable[SourceFile | BadRow], config: CodeConfig, ledger: Ledger, parsing: Parsing
-) -> Iterator[Pair | Reject]:
-    """The pairs of files that come one after the other; a batch of some `BATCH_BYTES` at a time is in memory."""
+) -> Iterator[Row]:
+    """The pairs of files that come one after the other, and last whose code they are.
+
+    A batch of some `BATCH_BYTES` at a time is in memory, and what is said of the licences.
+    """
     batch: list[_Wanted] = []
     size = 0
+    attribution: Counter[Attribution] = Counter()
     for file in files:
         if isinstance(file, BadRow):
             yield from broken_repository(file.where, file.reason, file.why, config, ledger)
@@ -116,9 +123,10 @@ def mine_files(
         batch.append(wanted)
         size += len(wanted.source.data)
         if size >= BATCH_BYTES:
-            yield from _mine_batch(batch, config, ledger, parsing)
+            yield from _mine_batch(batch, config, ledger, parsing, attribution)
             batch, size = [], 0
-    yield from _mine_batch(batch, config, ledger, parsing)
+    yield from _mine_batch(batch, config, ledger, parsing, attribution)
+    yield from (replace(line, rows=rows) for line, rows in attribution.items())
 
 
 class _Wanted(NamedTuple):
@@ -145,7 +153,7 @@ def _wanted(file: SourceFile, config: CodeConfig) -> _Wanted | str:
 
 
 def _mine_batch(
-    batch: Sequence[_Wanted], config: CodeConfig, ledger: Ledger, parsing: Parsing
+    batch: Sequence[_Wanted], config: CodeConfig, ledger: Ledger, parsing: Parsing, attribution: Counter[Attribution]
 ) -> Iterator[Pair | Reject]:
     parsed = parsing.parse([wanted.source for wanted in batch])
     found: list[Found] = []
@@ -159,8 +167,8 @@ def _mine_batch(
         if any(function.docstring is not None for function in functions):
             license = license or file.license_of(source.data)
             place = replace(place, license=license.spdx)
-        found.append(Found(functions, language, source.grammar, place, file.key, file.links))
-    yield from pairs_of(found, config, ledger)
+        found.append(Found(functions, language, source.grammar, place, file.key, license or UNKNOWN, file.links))
+    yield from pairs_of(found, config, ledger, attribution)
 
 
 def _fail(file: SourceFile, failure: ParseFailure, config: CodeConfig, ledger: Ledger) -> Iterator[Reject]:

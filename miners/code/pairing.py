@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -11,9 +12,11 @@ from miners.code.docstring_language import docstring_languages
 from miners.code.docstring_styles import docstring_parts
 from miners.code.extract import Function
 from miners.code.language import Language
+from miners.code.licenses import LicenseFinding
 from miners.code.pair_rules import function_reason, language_reason, text_reason
 from miners.code.permalinks import Permalinks
 from miners.code.secret_removal import parses_as_before, without_secrets
+from schemas.attribution import UNKNOWN, Attribution
 from schemas.ledger import Ledger
 from schemas.pair import DOCSTRING_CODE, Documentation, Pair, Provenance, make_pair, make_signals
 from schemas.rejects import Reject
@@ -28,7 +31,15 @@ class Found(NamedTuple):
     place: Provenance
     key: tuple[str | int, ...]
     """What a row's id takes for the file, beside the span in it."""
+    license: LicenseFinding
     links: Permalinks | None
+
+    def attribution(self) -> Attribution:
+        """Whose code this is, and under what; without a number of rows."""
+        place, license = self.place, self.license
+        url = self.links.file(license.path) if self.links and license.path else ""
+        spdx = license.spdx or UNKNOWN
+        return Attribution(place.repo or "", place.revision or "", spdx, license.found_in, license.path, url)
 
 
 class Candidate(NamedTuple):
@@ -39,8 +50,13 @@ class Candidate(NamedTuple):
     anchor: str
 
 
-def pairs_of(files: Sequence[Found], config: CodeConfig, ledger: Ledger) -> Iterator[Pair | Reject]:
-    """The pairs of a batch of files, in order, and the rejects where `config` keeps them."""
+def pairs_of(
+    files: Sequence[Found], config: CodeConfig, ledger: Ledger, attribution: Counter[Attribution]
+) -> Iterator[Pair | Reject]:
+    """The pairs of a batch of files, in order, and the rejects where `config` keeps them.
+
+    Each pair is counted in `attribution`, under whose code it is.
+    """
     candidates: list[Candidate] = []
     for file in files:
         for function in file.functions:
@@ -52,6 +68,8 @@ def pairs_of(files: Sequence[Found], config: CodeConfig, ledger: Ledger) -> Iter
     languages = docstring_languages([candidate.anchor for candidate in candidates])
     for candidate, language in zip(candidates, languages, strict=True):
         row = _row(candidate, language, config, ledger)
+        if isinstance(row, Pair):
+            attribution[candidate.file.attribution()] += 1
         if row is not None:
             yield row
 

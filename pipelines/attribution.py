@@ -1,0 +1,68 @@
+"""Summing what units say of licences into `ATTRIBUTION.tsv`: through a table on disk, so that memory stays flat."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple
+
+from pipelines import storage
+from schemas.attribution import ATTRIBUTION_NAME, COLUMNS, Attribution, plain, write_attribution
+from schemas.manifest import FileEntry
+
+_FOUND_IN = ("file", "metadata", "notice", "tag")
+
+
+class AttributionSums:
+    """Lines go in as they come, in any order and as often as they like; `lines` gives one a key, in order."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="pairmill-attribution-")
+        self._table = sqlite3.connect(os.path.join(self._folder.name, "lines"), isolation_level=None)
+        self._table.execute("PRAGMA journal_mode = OFF")
+        self._table.execute("PRAGMA synchronous = OFF")
+        self._table.execute(f"CREATE TABLE lines ({', '.join(f'{name} NOT NULL' for name in COLUMNS)})")
+
+    def add(self, lines: Iterable[Attribution]) -> None:
+        """Take lines in."""
+        self._table.execute("BEGIN")
+        rows = ([plain(value) if isinstance(value, str) else value for value in astuple(line)] for line in lines)
+        self._table.executemany(f"INSERT INTO lines VALUES ({', '.join('?' * len(COLUMNS))})", rows)
+        self._table.execute("COMMIT")
+
+    def lines(self) -> Iterator[Attribution]:
+        """One line for each repository, revision and licence: where it is stated, the first file of these, its rows."""
+        places = ", ".join(f"max(instr(found_in, '{place}') > 0)" for place in _FOUND_IN)
+        # Of several files the one whose path is first; its link stands in the same row of the table.
+        file = "min(CASE WHEN license_file = '' THEN NULL ELSE license_file || char(10) || license_url END)"
+        found = self._table.execute(
+            f"SELECT repo, revision, license, {places}, {file}, sum(rows) FROM lines "
+            "GROUP BY repo, revision, license ORDER BY repo, revision, license"
+        )
+        for repo, revision, license, *stated, place, rows in found:
+            path, _, url = (place or "").partition("\n")
+            found_in = ",".join(name for name, there in zip(_FOUND_IN, stated, strict=True) if there)
+            yield Attribution(repo, revision, license, found_in, path, url, rows)
+
+    def write(self, output: str) -> FileEntry | None:
+        """Write the file beside the pair set; its line of the manifest, or None where there is no line to write."""
+        if self._table.execute("SELECT count(*) FROM lines").fetchone() == (0,):
+            return None
+        path = storage.join(output, ATTRIBUTION_NAME)
+        storage.delete([path])
+        with storage.writing(path) as file:
+            count, size, sha256 = write_attribution(file, self.lines())
+        return FileEntry(path=ATTRIBUTION_NAME, split=None, rows=count, bytes=size, sha256=sha256, data_sum=None)
+
+    def close(self) -> None:
+        """Delete the table."""
+        self._table.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> AttributionSums:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
