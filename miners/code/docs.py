@@ -95,9 +95,6 @@ def _clean_line(line: str, closing: str, rules: Documentation) -> tuple[str | No
     if not closing:
         if rules.directives and rules.directives.match(text):
             return None, ""
-        for marker in rules.line_markers:
-            if text.startswith(marker):
-                return text[len(marker) :].removeprefix(" ").rstrip(), ""
         for opening, ending in rules.block_markers:
             if text.startswith(opening):
                 text = text[len(opening) :]
@@ -105,6 +102,9 @@ def _clean_line(line: str, closing: str, rules: Documentation) -> tuple[str | No
                     bare = text.lstrip(ending[0])
                     text = ending[0] + bare if bare.startswith(ending[1:]) and bare != text else bare
                 return _close(text.removeprefix(" "), ending, rules)
+        for marker in rules.line_markers:
+            if text.startswith(marker):
+                return text[len(marker) :].removeprefix(" ").rstrip(), ""
         return text.rstrip(), ""
     led = rules.leader.match(text) if rules.leader and not text.startswith(closing) else None
     return _close(text[led.end() :].removeprefix(" ") if led else line, closing, rules)

@@ -131,12 +131,17 @@ def _with_docstrings(source: bytes, captures: Captures, rules: Documentation) ->
     for node, name, _ in captures.functions.values():
         start, end = node.byte_range
         documented = captures.docstrings.get(node.id)
-        docs = None if documented is None else _docs_of_string(source, documented, rules)
+        docs = None if documented is None else _docs_of_string(source, documented, start, rules)
         placed.append(_Placed(start, -end, "" if name is None else text_of(source, name), node, docs))
     return placed
 
 
-def _docs_of_string(source: bytes, documented: Docstring, rules: Documentation) -> _Docs | None:
+def _docs_of_string(source: bytes, documented: Docstring, start: int, rules: Documentation) -> _Docs | None:
+    """What a string says of the function that begins at `start`; a string in its body is to be cut from it."""
+    if documented.body is None and rules.between is not None:
+        after = min(documented.node.end_byte, start)
+        if rules.between.fullmatch(source, after, start) is None:
+            return None
     raw = text_of(source, documented.node)
     clean = clean_docstring(raw) if rules.literal == "python" else clean_comment(raw, rules)
     if clean is None:

@@ -143,7 +143,8 @@ FILTER_SETS: dict[str, CodeFilters | None] = {
 
 def path_reason(path: str, language: Language, filters: CodeFilters) -> str | None:
     """`vendored`, `test` or `generated`, by the path alone."""
-    *folders, name = path.lower().split("/")
+    *parts, name = path.split("/")
+    folders = [part.lower() for part in parts]
     if filters.drop_vendored_files and not VENDORED_PARTS.isdisjoint(folders):
         return "vendored"
     if filters.drop_test_files and (

@@ -39,8 +39,8 @@ class Documentation:
     """Which marked comments make up the documentation: the `nearest`; the `run` of comments that the nearest ends, no
     blank line between; or `all` before the function."""
     between: re.Pattern[bytes] | None = None
-    """All that may stand between a marked comment and its function, where the query cannot say it (macros); None:
-    blanks, other comments and what the query skips."""
+    """All that may stand between documentation and its function, where the query cannot say it (macros); None: blanks,
+    other comments and what the query skips."""
     line_markers: tuple[str, ...] = ()
     """What a line comment begins with; a longer marker stands before a shorter one that begins it."""
     block_markers: tuple[tuple[str, str], ...] = ()
