@@ -191,7 +191,8 @@ class _RangedFile(_HttpFile):
         found = _Found.of(response)
         if (found.start, found.size, found.version) != (self._position, self._size, self._version):
             response.close()
-            raise OSError(f"{self._url} was written anew while it was read")
+            why = "was written anew while it was read" if found.size is not None else "is no longer served by range"
+            raise OSError(f"{self._url} {why}")
         self._response, self._next, self._stop = response, self._position, stop
 
     def _fail(self, why: str) -> None:

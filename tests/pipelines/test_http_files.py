@@ -82,6 +82,22 @@ def test_only_what_may_pass_is_tried_again(server):
     assert server.requests == {"gone": 1, "busy": QUICK.attempts}
 
 
+def test_a_server_may_say_how_long_to_wait(server, monkeypatch):
+    waits = []
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", waits.append)
+    server.behave["a"] = ["429", "well"]
+    assert read_all(f"{server.url}/a") == DATA
+    assert waits == [1.0]
+
+
+def test_a_server_that_stops_serving_ranges_is_an_error(server):
+    server.behave["a"] = ["well", "no_ranges"]
+    with open_url(f"{server.url}/a", QUICK) as file:
+        file.seek(2_000_000)
+        with pytest.raises(OSError, match="no longer served by range"):
+            file.read(100)
+
+
 def test_a_host_that_does_not_answer_is_an_error(server):
     url = server.url
     server.close()
