@@ -32,6 +32,7 @@ _BOILERPLATE = re.compile(
 )
 _BOILERPLATE_ANYWHERE = re.compile(rf"{_BOILERPLATE.pattern}|\b(?:todo|fixme)\b", re.IGNORECASE | re.VERBOSE)
 _LINK = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.|mailto:)\S+|\b[\w.+-]+@[\w-]+\.[\w.-]+", re.IGNORECASE)
+_LINK_MARKS = ("://", "www.", "mailto:")
 _LINK_WORDS = frozenset(
     {
         *("see", "cf", "link", "links", "ref", "url", "source", "from", "also", "via", "at", "on", "in", "to", "and"),
@@ -61,6 +62,7 @@ _NAME_OF_CODE = re.compile(
     """,
     re.VERBOSE,
 )
+_HUMP = re.compile("[a-z0-9][A-Z]")
 _NAME_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+")
 _TEST_WORDS = frozenset({"test", "tests"})
 
@@ -87,8 +89,8 @@ def text_reason(anchor: str, filters: CodeFilters) -> str | None:
     if 0 < filters.max_top_word_share < _top_word_share(words, filters.top_word_from):
         return "repeated_word"
     if filters.max_identifier_share:
-        names = sum(1 for _ in _NAME_OF_CODE.finditer(anchor))
-        if names > filters.max_identifier_share * len(words):
+        most = filters.max_identifier_share * len(words)
+        if _most_names(anchor) > most and sum(1 for _ in _NAME_OF_CODE.finditer(anchor)) > most:
             return "identifiers"
     return None
 
@@ -139,7 +141,15 @@ def _is_boilerplate(text: str, where: str) -> bool:
     return where == "first_line" and bool(_BOILERPLATE.search(text.lstrip().split("\n", 1)[0]))
 
 
+def _most_names(text: str) -> int:
+    """No fewer than the names of code in the text: each has one of these marks for itself. Counting them is cheap."""
+    marks = sum(map(text.count, ("(", "_", ".", "::", "->"))) + text.count("`") // 2
+    return marks + len(_HUMP.findall(text))
+
+
 def _is_only_links(text: str) -> bool:
+    if "@" not in text and not any(mark in text.lower() for mark in _LINK_MARKS):
+        return False
     bare, links = _LINK.subn(" ", text)
     return links > 0 and _LINK_WORDS.issuperset(_ASCII_WORD.findall(bare.lower()))
 

@@ -122,7 +122,7 @@ def tables(tmp_path_factory):
 @pytest.mark.parametrize("name", ["t.parquet", "t.jsonl", "t.jsonl.gz"])
 def test_tables_give_the_rows_of_the_folder(tables, tmp_path, monkeypatch, name):
     monkeypatch.setattr("pipelines.code_inputs.LINES_BYTES", 100_000)
-    manifest, rows = run(tmp_path / "out", "--input", str(tables / name), "--columns", "content=text,path=file")
+    _, rows = run(tmp_path / "out", "--input", str(tables / name), "--columns", "content=text,path=file")
     _, folder = run(tmp_path / "folder", "--input", str(STDLIB / "email"))
     strip = [(pair, path.removeprefix("email/"), start) for pair, path, start in contents(rows)]
     assert sorted(strip) == contents(folder)
