@@ -1,7 +1,9 @@
 """`pairmill explain SET ROW`: where a row came from, or why it was removed and by what.
 
 Reads the set's own files: data, evidence and rejects. A row is named by its row_id or its pair_id, or the beginning of
-one. For a removed row it shows the evidence and the row that was kept for it.
+one. For a removed row it shows the evidence and the row that was kept for it; with what dedupe was given (`--input`)
+both texts side by side, and what differs. A kept row of web text is also read again
+from its file, and what it says now is held against the set.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from pipelines.explain_removal import find_rows, side_by_side
+from pipelines.explain_web import compare_with_source, is_web_row, mined_config
 from pipelines.failures import report_errors
 from schemas.manifest import Manifest
 from schemas.pair_set import open_folder, read_manifest, read_pair_set
@@ -23,18 +27,22 @@ LEAST_DIGITS = 6
 MOST_SHOWN = 10
 
 
-def explain(folder: str, row: str) -> list[str]:
-    """The lines that explain a row; ValueError if the set knows nothing of it."""
+def explain(folder: str, row: str, mined: str | None = None, inputs: Sequence[str] = ()) -> list[str]:
+    """The lines that explain a row; ValueError if the set knows nothing of it.
+
+    `mined` is the set of mine-web that the row was first in, where `folder` is a later one: it has the settings.
+    `inputs` are what dedupe was given (and earlier sets), where removed texts are looked up.
+    """
     if len(row) < LEAST_DIGITS or set(row) - set("0123456789abcdef"):
         raise ValueError(f"{row!r} is no row: give a row_id or pair_id, or at least its first {LEAST_DIGITS} digits")
     manifest = read_manifest(folder)
+    settings = read_manifest(mined) if mined else manifest
     lines: list[str] = []
     for found in _kept_rows(folder, row):
-        lines += [f"kept in {_split(folder, manifest, found['row_id'])}", *_describe(found), ""]
+        lines += [f"kept in {_split(folder, manifest, found['row_id'])}", *_describe(found)]
+        lines += [*_source(found, settings), ""]
     for evidence in _evidence_rows(folder, manifest, row):
-        lines += ["removed", *_plain(evidence), ""]
-        for kept in _kept_rows(folder, str(evidence.get("kept_row_id"))):
-            lines += ["the row that was kept for it", *_describe(kept), ""]
+        lines += ["removed", *_plain(evidence), "", *_removal(folder, evidence, inputs)]
     if not lines:
         raise ValueError(f"{folder} knows no row {row}: neither its data nor its evidence names it")
     return lines
@@ -65,12 +73,38 @@ def _evidence_rows(folder: str, manifest: Manifest, row: str) -> Iterator[dict[s
     yield from evidence.to_table(filter=wanted).slice(0, MOST_SHOWN).to_pylist()
 
 
+def _removal(folder: str, evidence: dict[str, Any], inputs: Sequence[str]) -> Iterator[str]:
+    """The row that was kept for a removed one, and with the input both texts."""
+    ids = [str(evidence[name]) for name in ("removed_row_id", "kept_row_id") if evidence.get(name)]
+    there = find_rows(inputs, ids)
+    kept = {row["row_id"]: row for row in _kept_rows(folder, ids[-1])} if len(ids) == 2 else {}
+    rows = [there.get(row_id) or kept.get(row_id) for row_id in ids]
+    if len(rows) == 2 and all(rows):
+        yield from ("both rows", *side_by_side(rows[0], rows[1]), "")
+        return
+    for name, row in zip(("the removed row", "the row that was kept for it"), rows, strict=False):
+        if row:
+            yield from (name, *_describe(row), "")
+    if not rows or rows[0] is None:
+        yield "give what the set was made of (--input SET...) to see the removed text"
+
+
 def _describe(row: dict[str, Any]) -> list[str]:
     lines = _plain({key: row[key] for key in ("row_id", "pair_id", "source", "group", "cluster")})
     lines += _plain({key: value for key, value in row["provenance"].items() if key != "docstring_raw"})
     for side in ("anchor", "positive"):
         lines += [f"{side}:", *(f"    {line}" for line in row[side].splitlines())]
     return lines
+
+
+def _source(row: dict[str, Any], settings: Manifest) -> list[str]:
+    if not is_web_row(row):
+        return []
+    try:
+        config = mined_config(settings)
+    except ValueError as error:
+        return [f"not compared with its source: {error}"]
+    return compare_with_source(row, config, settings.code_version)
 
 
 def _plain(values: dict[str, Any]) -> list[str]:
@@ -86,11 +120,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folder", help="a pair set's folder")
     parser.add_argument("row", help="a row_id or pair_id, or its first digits")
+    parser.add_argument(
+        "--input", nargs="+", default=[], metavar="SET", help="what the set was made of, to see removed texts"
+    )
+    parser.add_argument(
+        "--mined", metavar="FOLDER", help="the set of mine-web that a row of a later set was first in: its settings"
+    )
     args = parser.parse_args(argv)
 
     def run() -> int:
         try:
-            print("\n".join(explain(args.folder, args.row)))
+            print("\n".join(explain(args.folder, args.row, args.mined, args.input)))
         except pa.ArrowException as error:
             raise ValueError(f"{args.folder} cannot be read ({error}); run `pairmill verify` on it") from None
         return 0
