@@ -82,11 +82,13 @@ setup(
         "gcp": ["apache-beam[gcp]>=2.77,<2.78"],
         "dask": ["apache-beam[dask]>=2.77,<2.78"],
         "bench": ["FastWARC>=2.0.1,<3", "trafilatura", "rensa"],
+        "fast": ["numba>=0.62"],
         "demo": ["warcio>=1.8,<2"],
         "test": [
             "apache-beam[dask]>=2.77,<2.78",
             "datasets>=5,<6",
             "hypothesis",
+            "numba>=0.62",
             "pre-commit",
             "pytest",
             "ruff",

@@ -19,6 +19,7 @@ from dataclasses import asdict, replace
 
 import apache_beam as beam
 
+from miners.near_duplicates.resolve import SIDES
 from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.dedupe_contamination import Decontamination
@@ -119,6 +120,7 @@ def make_parser() -> JobParser:
     add = parser.add_argument
     add("--shards", type=int, metavar="N", help="data files in all (default: one a 256 MB of input)")
     add("--threshold", type=float, help="similarity of near-duplicates (default: 0.8 for text, 0.7 for code)")
+    add("--on", choices=SIDES, help="what near-duplicates are told by (default: joint for text, positive for code)")
     add("--leak-threshold", type=float, help="similarity of leaks between splits (default: 0.6)")
     add("--max-per-anchor", type=int, metavar="N", help="rows that may share an anchor (default: 16)")
     add("--max-per-positive", type=int, metavar="N", help="rows that may share a positive (default: 1)")
@@ -145,6 +147,7 @@ def read_config(command: Command) -> DedupeConfig:
     config = DedupeConfig(**read_recipe(args.recipe, asdict(DedupeConfig())))
     given = {name: getattr(args, name, None) for name in asdict(config)}
     given["text_threshold"] = given["code_threshold"] = args.threshold
+    given["text_on"] = given["code_on"] = args.on
     return replace(config, **{name: value for name, value in given.items() if value is not None})
 
 

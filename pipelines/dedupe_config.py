@@ -22,6 +22,8 @@ class Comparison:
     banding: Banding
     across_splits: bool
     """Only rows of different splits: a leak, not a duplicate."""
+    of_code: bool = False
+    """Of duplicates: among pairs whose positive is code, or among the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class DedupeConfig:
 
     text_threshold: float = 0.8
     code_threshold: float = 0.7
+    text_on: str = "joint"
+    code_on: str = "positive"
     leak_threshold: float = 0.6
     max_per_anchor: int = 16
     max_per_positive: int = 1
@@ -50,6 +54,9 @@ class DedupeConfig:
         for name in ("text_threshold", "code_threshold", "leak_threshold", "max_source_loss"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must lie above 0 and at most at 1, not {getattr(self, name)}")
+        for name in ("text_on", "code_on"):
+            if getattr(self, name) not in SIDES:
+                raise ValueError(f"{name} must be one of {', '.join(SIDES)}, not {getattr(self, name)!r}")
         for name in ("max_per_anchor", "max_per_positive"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}: it counts the row that stays")
@@ -87,19 +94,20 @@ class DedupeConfig:
         return split_of(group, self.split_key, self.validation_share, self.test_share)
 
     def comparisons(self) -> tuple[Comparison, ...]:
-        """Text by its joint set, code by its positive; leaks by each side, where there is more than one split."""
-        text = Comparison(
-            "near_text", JOINT, self.text_threshold, banding_for(self.text_threshold, self.permutations), False
-        )
-        code = Comparison(
-            "near_code", POSITIVE, self.code_threshold, banding_for(self.code_threshold, self.permutations), False
-        )
+        """Text and code by the side that is set; leaks by each side, where there is more than one split."""
+        near = [
+            Comparison(f"near_{kind}", SIDES.index(side), least, banding_for(least, self.permutations), False, of_code)
+            for kind, side, least, of_code in (
+                ("text", self.text_on, self.text_threshold, False),
+                ("code", self.code_on, self.code_threshold, True),
+            )
+        ]
         banding = banding_for(self.leak_threshold, self.permutations)
         leaks = [
             Comparison(f"leak_{SIDES[side]}", side, self.leak_threshold, banding, True)
             for side in (JOINT, ANCHOR, POSITIVE)
         ]
-        return (text, code, *(leaks if self.has_splits() else ()))
+        return (*near, *(leaks if self.has_splits() else ()))
 
     def as_dict(self) -> Mapping[str, Any]:
         """What the manifest stores: the settings, and the bands and permutations that follow from them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import astuple
 from typing import Any
 
 import apache_beam as beam
@@ -29,6 +30,7 @@ from miners.near_duplicates.resolve import (
     Verdicts,
     resolve,
 )
+from miners.near_duplicates.survivor_order import with_captures_by_date
 from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.dedupe_contamination import FOUND_KINDS, Decision, Decontamination, count_rows, decide
@@ -101,7 +103,12 @@ class ResolveRows(beam.DoFn):
                 columns = [np.concatenate([part[4 * i + j] for part in parts]) for j in range(4)]
                 order = np.lexsort((columns[1], columns[0]))
                 edges = Edges(*(column[order] for column in columns))
-                (leaks if comparison.across_splits else near)[comparison.side] = edges
+                found = leaks if comparison.across_splits else near
+                if comparison.side in found:  # text and code by the same side: their pairs are never the same
+                    edges = Edges(
+                        *map(np.concatenate, zip(astuple(found[comparison.side]), astuple(edges), strict=True))
+                    )
+                found[comparison.side] = edges
         return near, leaks
 
     def _touched(
@@ -223,7 +230,7 @@ def as_rows(known: pa.Table) -> Rows:
         row_ids=np.stack([column["row_high"], column["row_low"]], 1),
         anchor_hashes=column["anchor_hash"],
         positive_hashes=column["positive_hash"],
-        merits=column["merit"],
+        merits=with_captures_by_date(column["merit"], column["page"]),
         lengths=column["length"],
         splits=column["split"],
         empty=column["empty"].astype(bool),

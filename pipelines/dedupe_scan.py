@@ -16,11 +16,13 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import xxhash
 
 from miners.near_duplicates import ShingleRuns, ShingleSets, band_hashes, distinct, run_signatures
 from miners.near_duplicates.resolve import ANCHOR, JOINT, POSITIVE, SIDES, TAG_BITS
 from miners.near_duplicates.shingles import side_runs
 from miners.near_duplicates.survivor_order import docstring_quality, merit
+from miners.web.urls import normalize_url
 from pipelines import storage
 from pipelines.dedupe_config import Comparison, DedupeConfig
 from pipelines.dedupe_contamination import FOUND_KINDS, Decontamination, UnitFinds
@@ -45,6 +47,7 @@ COLUMNS = (
     "group",
     "provenance.license",
     "provenance.date",
+    "provenance.url",
 )
 
 
@@ -151,6 +154,7 @@ class ScanUnit(beam.DoFn):
         provenance = table["provenance"].combine_chunks()
         licenses = pc.struct_field(provenance, "license").to_pylist()
         dates = pc.struct_field(provenance, "date").to_pylist()
+        pages = map(page_hash, pc.struct_field(provenance, "url").to_pylist())
         quality = [
             docstring_quality(text.as_py()) if kind == DOCSTRING_CODE else 0
             for kind, text in zip(kinds, table["anchor"], strict=True)
@@ -168,6 +172,7 @@ class ScanUnit(beam.DoFn):
             "anchor_hash": table["anchor_hash"].to_numpy(),
             "positive_hash": table["positive_hash"].to_numpy(),
             "merit": merits,
+            "page": np.fromiter(pages, np.uint64, len(kinds)),
             "length": lengths.to_numpy(),
             "split": splits[groups.indices.to_numpy()],
             "empty": empty.astype("u1"),
@@ -229,7 +234,7 @@ class MatchKeys:
             name = comparison.side if comparison.across_splits else JOINT
             chosen = fresh[name]
             if not comparison.across_splits:
-                chosen = chosen & (batch.positive_code[rows] == (comparison.side == POSITIVE))
+                chosen = chosen & (batch.positive_code[rows] == comparison.of_code)
             self._put_bands(
                 i,
                 batch.signatures[comparison.side][rows[chosen]],
@@ -288,6 +293,11 @@ def tags(names: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """uint64: a content's name under an eighth-octave of its size, so that sorting brings like sizes together."""
     octave = np.minimum(255, np.floor(8 * np.log2(np.maximum(sizes, 1)))).astype(np.uint64)
     return octave << np.uint64(56) | names & TAG_BITS
+
+
+def page_hash(url: str | None) -> int:
+    """What captures of one page share; 0 for a row of no page."""
+    return xxhash.xxh3_64_intdigest(normalize_url(url).encode("utf-8", "surrogatepass")) if url else 0
 
 
 def hex_ids(column: pa.ChunkedArray) -> np.ndarray:

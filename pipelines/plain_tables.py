@@ -156,6 +156,7 @@ def make_pairs(given: pa.Table, kinds: pa.ChunkedArray, numbers: np.ndarray, pat
     hashed = {side: side_hashes(sides[side], is_code) for side, is_code in zip(SIDES, codes, strict=True)}
     measures = {f"{side}_chars": pc.utf8_length(sides[side]) for side in SIDES}
     measures |= {f"{side}_words": pa.array(hashed[side][1]) for side in SIDES}
+    measures["quality"] = _empty_lists(count, SIGNALS_TYPE.field("quality").type.value_type)
     known = {"uri": pa.array([path] * count), "ordinal": pa.array(numbers), "license": extras["license"]}
     columns = {
         "row_id": row_ids,

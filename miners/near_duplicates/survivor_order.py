@@ -1,5 +1,6 @@
 """Which of two duplicates is kept: a known licence first, then the better docstring, the latest date, the longer pair,
-the smaller pair_id, the smaller row_id. Nothing of it depends on where or when a row is read."""
+the smaller pair_id, the smaller row_id; of captures of one page the latest. Nothing of it depends on where or when a
+row is read."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 _UNKNOWN_LICENSES = frozenset({"", "none", "noassertion", "unknown", "other"})
+_DATE_BITS = np.uint64(59)
+_DATE_MASK = np.uint64((1 << 59) - 1)
 _NOT_DIGIT = re.compile(r"\D")
 
 
@@ -20,6 +23,20 @@ def merit(license: str | None, docstring_quality: int, date: str | None) -> int:
     known = (license or "").strip().lower() not in _UNKNOWN_LICENSES
     digits = _NOT_DIGIT.sub("", date or "")[:14].ljust(14, "0")
     return known << 63 | docstring_quality << 59 | int(digits)
+
+
+def with_captures_by_date(merits: np.ndarray, pages: np.ndarray) -> np.ndarray:
+    """Merits (uint64) with which rows of one page are ordered by date alone; `pages` 0 is no page.
+
+    All of them get the best licence and quality among them, so that the order of all rows stays one order.
+    """
+    result = merits.copy()
+    places = np.flatnonzero(pages)
+    _, page = np.unique(pages[places], return_inverse=True)
+    best = np.zeros(int(page.max(initial=-1)) + 1, np.uint64)
+    np.maximum.at(best, page, merits[places] >> _DATE_BITS)
+    result[places] = best[page] << _DATE_BITS | merits[places] & _DATE_MASK
+    return result
 
 
 def docstring_quality(docstring: str) -> int:
