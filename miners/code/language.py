@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -95,6 +96,26 @@ class Language:
     generated_files: tuple[re.Pattern[str], ...]
 
 
+    claims: dict[str, re.Pattern[bytes]]
+    """Extensions of another language, and what those of their files hold that are of this one: headers of C++."""
+
+
+def languages_for_path(path: str) -> tuple[tuple[Language, str], ...]:
+    """The languages that a file may be of by its extension, each with its grammar's name; `language_of` chooses.
+
+    Empty for a file of no known language.
+    """
+    owner = language_for_path(path)
+    extension = Path(path).suffix.lower()
+    claimants = (load(name) for name in LANGUAGES if owner and extension in _settings(name).get("claims", ()))
+    return (owner, *((other, grammar_names(other.name)[0]) for other in claimants)) if owner else ()
+
+
+def language_of(candidates: Sequence[tuple[Language, str]], path: str, source: bytes) -> tuple[Language, str]:
+    """The first of the `candidates` (see `languages_for_path`) unless what a later one claims is in the source."""
+    extension = Path(path).suffix.lower()
+    claimed = (known for known in candidates[1:] if known[0].claims[extension].search(source))
+    return next(claimed, candidates[0])
 def language_for_path(path: str) -> tuple[Language, str] | None:
     """The language of a file by its extension (case matters nowhere), and its grammar's name; no grammar is loaded.
 
@@ -171,6 +192,7 @@ def load(name: str) -> Language:
         generated_files=tuple(map(re.compile, settings["generated_files"])),
     )
 
+        claims={name: re.compile(pattern.encode()) for name, pattern in settings.get("claims", {}).items()},
 
 def _documentation(name: str, given: dict[str, Any]) -> Documentation:
     known = {field.name for field in fields(Documentation)}
@@ -209,7 +231,7 @@ def _settings(name: str) -> dict[str, Any]:
 
 
 _KEYS = {"grammars", "queries", "documentation", "constructors", "test_files", "generated_files"}
-_OPTIONAL_KEYS = {"names"}
+_OPTIONAL_KEYS = {"claims", "names"}
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from miners.code.config import CodeConfig
 from miners.code.filters import content_reason, path_reason
-from miners.code.language import Language, language_for_path
+from miners.code.language import Language, language_of, languages_for_path
 from miners.code.license_expressions import is_allowed
 from miners.code.licenses import UNKNOWN, LicenseFinding, Licenses
 from miners.code.pairing import Found, pairs_of
@@ -139,17 +139,21 @@ class _Wanted(NamedTuple):
 
 def _wanted(file: SourceFile, config: CodeConfig) -> _Wanted | str:
     """The file as it goes to the parser, or the first reason why it does not. Raises UnreadableError."""
-    known = None if file.entry.refusal else file.known or language_for_path(file.entry.path)
-    reason = _entry_reason(file.entry, known, config)
-    if reason is not None or known is None:
-        return reason or "unknown_language"
+    path = file.entry.path
+    candidates = (file.known,) if file.known else languages_for_path(path)
+    reason = _entry_reason(file.entry, candidates, config)
+    if reason is not None:
+        return reason
     data = file.read()
+    known = language_of(candidates, path, data)
+    if known[0].name not in config.languages:
+        return "other_language"
     reason = _source_reason(data, config)
     license = None
     if reason is None and config.licenses is not None:
         license = file.license_of(data)
         reason = None if license.spdx and is_allowed(license.spdx, config.licenses) else "license"
-    return reason or _Wanted(file, known[0], Source(data, known[1], file.entry.path), license)
+    return reason or _Wanted(file, known[0], Source(data, known[1], path), license)
 
 
 def _mine_batch(
@@ -177,15 +181,15 @@ def _fail(file: SourceFile, failure: ParseFailure, config: CodeConfig, ledger: L
         yield Reject("file", failure.reason, file.place, failure.why)
 
 
-def _entry_reason(entry: Entry, known: tuple[Language, str] | None, config: CodeConfig) -> str | None:
+def _entry_reason(entry: Entry, candidates: Sequence[tuple[Language, str]], config: CodeConfig) -> str | None:
     """What a file's name and size say."""
     if entry.refusal:
         return entry.refusal
-    if known is None:
+    if not candidates:
         return "unknown_language"
-    if known[0].name not in config.languages:
+    if all(known[0].name not in config.languages for known in candidates):
         return "other_language"
-    reason = path_reason(entry.path, known[0], config.filters) if config.filters else None
+    reason = path_reason(entry.path, candidates[0][0], config.filters) if config.filters else None
     if reason:
         return reason
     if entry.size > MAX_FILE_BYTES:

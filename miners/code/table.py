@@ -227,7 +227,7 @@ def _source_file(row: dict[str, Any], uri: str, number: int) -> SourceFile | Bad
         partial(bytes, content or b""),
         partial(licenses.find, entry.path),
         permalinks(remote, texts["revision"]) if path else None,
-        language_for_path(path or "") or _named_language(texts["language"]),
+        None if language_for_path(path or "") else _named_language(texts["language"]),
     )
 
 
