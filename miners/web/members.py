@@ -8,7 +8,7 @@ and lz4 (frames). Each begins with a magic number, so that after damage the next
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -50,6 +50,8 @@ class MemberFormat:
     name: str
     magic: bytes
     decoder: Callable[[], Decoder]
+    longest_block: int
+    """What cannot be compressed lies in the file as it is, in blocks of at most so many bytes, each behind a head."""
     has_skippable: bool = True
     """Frames that carry no data may stand between the members."""
 
@@ -69,16 +71,20 @@ class MemberFormat:
                 break
         return text == RECORD_MAGIC
 
-    def find_record(self, window: ByteWindow, position: int) -> int | None:
-        """The next offset from `position` on where a member begins that inflates to a record. Raises OSError."""
-        while len(chunk := window.at(position, _SCAN)) >= len(self.magic):
+    def find_record(self, window: ByteWindow, position: int, stop: int | None = None) -> int | None:
+        """The next offset from `position` on (and before `stop`) where a member begins that inflates to a record.
+
+        Raises OSError.
+        """
+        while len(chunk := window.at(position, _SCAN)) >= len(self.magic) and (stop is None or position < stop):
             index = chunk.find(self.magic)
-            while index >= 0:
+            while index >= 0 and (stop is None or position + index < stop):
                 if self.begins_record(window, position + index):
                     return position + index
                 index = chunk.find(self.magic, index + 1)
             position += len(chunk) - len(self.magic) + 1
-        window.at(position + len(chunk), 1)  # raises where this is no end of the file, only of what can be read
+        if stop is None:
+            window.at(position + len(chunk), 1)  # raises where this is no end of the file, only of what can be read
         return None
 
     def may_be_skipped(self, window: ByteWindow, position: int) -> bool:
@@ -95,9 +101,11 @@ class MemberFormat:
         return position + 8 + int.from_bytes(window.at(position + 4, 4), "little")
 
 
-GZIP = MemberFormat("gzip", b"\x1f\x8b\x08", partial(IgzipDecompressor, flag=DECOMP_GZIP), has_skippable=False)
-LZ4 = MemberFormat("lz4", b"\x04\x22\x4d\x18", lz4.frame.LZ4FrameDecompressor)
-ZSTD = MemberFormat("zstd", _ZSTD_MAGIC, zstd.ZstdDecompressor)
+GZIP = MemberFormat(
+    "gzip", b"\x1f\x8b\x08", partial(IgzipDecompressor, flag=DECOMP_GZIP), (64 << 10) - 1, has_skippable=False
+)
+LZ4 = MemberFormat("lz4", b"\x04\x22\x4d\x18", lz4.frame.LZ4FrameDecompressor, 4 << 20)
+ZSTD = MemberFormat("zstd", _ZSTD_MAGIC, zstd.ZstdDecompressor, 128 << 10)
 FORMATS = (GZIP, ZSTD, LZ4)
 
 
@@ -128,7 +136,7 @@ def _with_dictionary(window: ByteWindow, size: int) -> MemberFormat:
         dictionary = zstd.ZstdDict(content, is_raw=not content.startswith(_TRAINED_DICTIONARY))
     except (ValueError, zstd.ZstdError) as error:
         raise ValueError(f"the zstd dictionary at the head of the file cannot be read: {error}") from None
-    return MemberFormat("zstd", _ZSTD_MAGIC, partial(zstd.ZstdDecompressor, zstd_dict=dictionary))
+    return replace(ZSTD, decoder=partial(zstd.ZstdDecompressor, zstd_dict=dictionary))
 
 
 def _is_skippable(head: bytes) -> bool:

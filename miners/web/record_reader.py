@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from miners.web.byte_window import ByteWindow
+from miners.web.byte_window import BLOCK, ByteWindow
 from miners.web.members import FORMATS, RECORD_MAGIC, MemberFormat, format_of
 from miners.web.record_stream import (
     BrokenStream,
@@ -34,12 +34,11 @@ _PADDING = 16 << 10
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that is held in memory of one record, and how far back a range looks."""
+    """The most that is held in memory of one record, and how far back a range looks at first."""
 
     block_bytes: int = 64 << 20
-    look_back_bytes: int = 16 << 20
-    """A range finds its first member by following the members from this far before it: a crawled `.warc.gz` lies
-    uncompressed inside its record, and its members must not be taken for the file's own."""
+    look_back_bytes: int = 4 << 20
+    """See `_Members._first_member`; files whose blocks may be longer are looked at further back."""
 
 
 def read_records(
@@ -119,7 +118,7 @@ class _Members:
 
     def records(self, start: int, end: int | None) -> Iterator[WarcRecord | Damage]:
         """The records and the damage of the members that begin in [start, end)."""
-        first = self._first_member(start) if start else 0
+        first = self._first_member(start, end) if start else 0
         if first is not None:
             yield from self.records_from(first, end)
 
@@ -160,22 +159,42 @@ class _Members:
         elif not _is_padding(self.window, position, stop):
             yield Damage(fault.reason, position, fault.why, stop - position)
 
-    def _first_member(self, start: int) -> int | None:
-        """Where the first member behind `start` begins that reading from the file's beginning would come to."""
-        before = start - self.limits.look_back_bytes
-        position = 0 if before <= 0 else self.known.find_record(self.window, before)
+    def _first_member(self, start: int, end: int | None) -> int | None:
+        """Where the first member of [start, end) begins that reading from the file's beginning would come to.
+
+        What begins a member need not be one of the file's own: a crawled `.warc.gz` cannot be compressed further, and
+        lies as it is inside its record. But then a block's head cuts it at least every `longest_block` bytes. So the
+        members are followed from some way back, and believed if they are sound over more than a block; else from
+        further back, at last from the file's beginning.
+        """
+        block = self.known.longest_block
+        back = max(self.limits.look_back_bytes, 2 * block)
+        while back < start:
+            first = self.known.find_record(self.window, start - back, start - block)
+            reached, is_sound = self._follow(first, start, end)
+            if first is not None and is_sound:
+                return reached
+            back *= 4
+        return self._follow(0, start, end)[0]
+
+    def _follow(self, position: int | None, start: int, end: int | None) -> tuple[int | None, bool]:
+        """Go on from the member at `position` to the first behind `start`; and whether all on the way are sound.
+
+        None where no member begins in [start, end).
+        """
+        is_sound = True
         while position is not None and position < start and self.window.at(position, 1):
-            position = _returned(self._one_frame(position))
-        return None if position is None else self.known.find_record(self.window, position)
-
-
-def _returned(steps: Generator[Any, None, int | None]) -> int | None:
-    """Run a generator to its end for what it returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+            steps = self._one_frame(position)
+            try:
+                while True:
+                    is_sound &= not isinstance(next(steps), Damage)
+                    if end is not None and is_sound and self.window.reached > end + BLOCK:
+                        return None, True  # one member goes on past the whole range
+            except StopIteration as stop:
+                position = stop.value
+        if position is None or (end is not None and position >= end):
+            return None, is_sound
+        return self.known.find_record(self.window, position), is_sound
 
 
 def _is_padding(window: ByteWindow, start: int, stop: int) -> bool:
