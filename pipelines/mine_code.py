@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from miners.code.config import ANCHORS, SECRETS, CodeConfig
+from miners.code.extract import check_grammars
 from miners.code.filters import FILTER_SETS, CodeFilters
 from miners.code.language import LANGUAGES
 from miners.code.license_expressions import permissive_licenses, read_licenses
@@ -168,10 +169,14 @@ def plan_units(args: Any, inputs: CodeInputs) -> list[Unit]:
 
 
 def make_config(args: Any) -> CodeConfig:
-    """The miner's settings from the flags, the recipe and the list of licences. Raises UsageError."""
+    """The miner's settings from the flags, the recipe and the list of licences.
+
+    Raises UsageError, also where a grammar is not the one that its language's folder was written for.
+    """
     if args.filters == "none" and args.recipe:
         raise UsageError("--recipe sets thresholds of the filters, and --filters none has none; leave one of them out")
     try:
+        check_grammars(sorted(set(args.languages)))
         return CodeConfig(
             languages=tuple(sorted(set(args.languages))),
             anchor=args.anchor,
