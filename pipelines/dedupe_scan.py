@@ -32,7 +32,7 @@ from pipelines.dedupe_input import InputUnit, read_pair_sets, read_plain_tables
 from pipelines.dedupe_passing import PASSING
 from pipelines.plain_tables import BadRow
 from schemas.ledger import LISTED_FAILURES
-from schemas.pair import DOCSTRING_CODE, SCHEMA, SPLITS
+from schemas.pair import DOCSTRING_KINDS, SCHEMA, SPLITS
 from schemas.side_hash import anchor_is_code, positive_is_code
 
 SEGMENT_BYTES = 32 << 20
@@ -154,9 +154,11 @@ class ScanUnit(beam.DoFn):
         provenance = table["provenance"].combine_chunks()
         licenses = pc.struct_field(provenance, "license").to_pylist()
         dates = pc.struct_field(provenance, "date").to_pylist()
-        pages = map(page_hash, pc.struct_field(provenance, "url").to_pylist())
+        urls = pc.struct_field(provenance, "url").to_pylist()
+        # The link of code is one to its lines: what stands in one file is no capture of one page.
+        pages = (0 if kind in DOCSTRING_KINDS else page_hash(url) for kind, url in zip(kinds, urls, strict=True))
         quality = [
-            docstring_quality(text.as_py()) if kind == DOCSTRING_CODE else 0
+            docstring_quality(text.as_py()) if kind in DOCSTRING_KINDS else 0
             for kind, text in zip(kinds, table["anchor"], strict=True)
         ]
         merits = np.fromiter(map(merit, licenses, quality, dates), np.uint64, len(kinds))

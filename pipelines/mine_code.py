@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from miners.code.config import ANCHORS, SECRETS, CodeConfig
-from miners.code.extract import check_grammars
+from miners.code.extract import FUNCTION, KINDS, check_grammars
 from miners.code.filters import FILTER_SETS, CodeFilters
 from miners.code.language import LANGUAGES
 from miners.code.license_expressions import permissive_licenses, read_licenses
@@ -77,6 +77,13 @@ def make_parser() -> JobParser:
         default=list(LANGUAGES),
         metavar="NAME",
         help=f"only these (default: all of {', '.join(LANGUAGES)})",
+    )
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        choices=KINDS,
+        default=[FUNCTION],
+        help="what to pair with its documentation; each is a kind of pair of its own (default: function)",
     )
     parser.add_argument("--anchor", choices=ANCHORS, default="docstring", help="the whole documentation or its summary")
     parser.add_argument(
@@ -179,6 +186,7 @@ def make_config(args: Any) -> CodeConfig:
         check_grammars(sorted(set(args.languages)))
         return CodeConfig(
             languages=tuple(sorted(set(args.languages))),
+            kinds=tuple(kind for kind in KINDS if kind in args.kinds),
             anchor=args.anchor,
             filters=_filters(args.filters, args.recipe),
             licenses=_licenses(args.licenses),

@@ -5,7 +5,10 @@ The bottom of the house: it imports neither the miners, nor Beam, nor torch.
 
 from schemas.manifest import Manifest, PairSetError
 from schemas.pair import (
+    DOCSTRING_CLASS,
     DOCSTRING_CODE,
+    DOCSTRING_KINDS,
+    DOCSTRING_MODULE,
     KINDS,
     NEIGHBOR_TEXT,
     SCHEMA,
@@ -18,7 +21,10 @@ from schemas.pair import (
 from schemas.pair_set import read_manifest, read_pair_set
 
 __all__ = [
+    "DOCSTRING_CLASS",
     "DOCSTRING_CODE",
+    "DOCSTRING_KINDS",
+    "DOCSTRING_MODULE",
     "KINDS",
     "NEIGHBOR_TEXT",
     "SCHEMA",

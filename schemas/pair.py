@@ -19,8 +19,12 @@ NEIGHBOR_TEXT = "neighbor_text"
 TITLE_BODY = "title_body"
 HEADING_SECTION = "heading_section"
 DOCSTRING_CODE = "docstring_code"
+DOCSTRING_CLASS = "docstring_class"
+DOCSTRING_MODULE = "docstring_module"
 WEB_KINDS = (NEIGHBOR_TEXT, TITLE_BODY, HEADING_SECTION)
-KINDS = (*WEB_KINDS, DOCSTRING_CODE)
+DOCSTRING_KINDS = (DOCSTRING_CODE, DOCSTRING_CLASS, DOCSTRING_MODULE)
+"""Documentation and code: of a function, of a class, of a whole file."""
+KINDS = (*WEB_KINDS, *DOCSTRING_KINDS)
 SPLITS = ("train", "validation", "test")
 
 

@@ -10,7 +10,7 @@ import unicodedata
 
 import xxhash
 
-_CODE_POSITIVES = frozenset({"docstring_code"})
+_CODE_POSITIVES = frozenset({"docstring_code", "docstring_class", "docstring_module"})
 
 
 def anchor_is_code(kind: str) -> bool:

@@ -27,7 +27,12 @@ CAUSES = {
     "same_positive": "same positive",
     "same_cluster": "same cluster",
 }
-KIND_NAMES = {"neighbor_text": "Neighbour text", "docstring_code": "Docstring and function"}
+KIND_NAMES = {
+    "neighbor_text": "Neighbour text",
+    "docstring_code": "Docstring and function",
+    "docstring_class": "Docstring and class",
+    "docstring_module": "Docstring and file",
+}
 REASON_WORDS = {"not_utf8": "not UTF-8", "not_html": "not HTML", "http_status": "HTTP status"}
 
 

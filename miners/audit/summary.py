@@ -21,7 +21,7 @@ from miners.audit.evidence import Removals, Rule, add_evidence
 from miners.audit.hashing import combine, hash_strings, mix, sampled
 from miners.audit.lengths import Lengths
 from miners.audit.value_counts import ValueCounts
-from schemas.pair import SPLITS
+from schemas.pair import DOCSTRING_KINDS, SPLITS
 
 SUMMARY_COLUMNS = (
     "row_id",
@@ -253,7 +253,7 @@ def _years(array: pa.Array) -> Counter[str | None]:
 
 def _docstring_languages(array: pa.Array, kinds: _Coded) -> Counter[str | None]:
     """Only of the kinds whose anchor is documentation of code."""
-    wanted = [i for i, kind in enumerate(kinds.names) if kind == "docstring_code"]
+    wanted = [i for i, kind in enumerate(kinds.names) if kind in DOCSTRING_KINDS]
     return _labels(array.filter(pa.array(np.isin(kinds.codes, wanted)))) if wanted else Counter()
 
 

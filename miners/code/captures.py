@@ -5,10 +5,11 @@ The captures are the whole vocabulary between a language's folder and the miner:
 - `@comment`: a comment. `@skip`: what may stand between a function and its documentation (a decorator, an attribute).
 - `@function`: a function, with `@name` its name and `@owner` the type that it belongs to where none is around it.
 - `@scope` with `@name`: a class or a namespace, whose name goes before those of the functions inside.
+- `@module`: what the documentation of the file stands before.
 - `@hosted` with `@host` or `@whole`: a statement around a function that has its documentation before it; `@whole`
   belongs to the function's code, and a `@name` names the function.
 - `@documented` with `@docstring`: a function and the string that documents it; `@body` is the body that the string is
-  a statement of, and is to be cut from.
+  a statement of, and is to be cut from. Classes and the file may be documented so too.
 """
 
 from __future__ import annotations
@@ -48,10 +49,13 @@ class Docstring(NamedTuple):
 
 @dataclass(slots=True)
 class Captures:
-    """The captures of one file; functions, docstrings and hosts by the id of the node that they belong to."""
+    """The captures of one file; functions, classes, docstrings and hosts by the id of the node that they belong to."""
 
     functions: dict[int, Found] = field(default_factory=dict)
     scopes: list[tuple[int, int, str]] = field(default_factory=list)
+    classes: dict[int, Found] = field(default_factory=dict)
+    """Every scope."""
+    modules: list[tree_sitter.Node] = field(default_factory=list)
     docstrings: dict[int, Docstring] = field(default_factory=dict)
     comments: list[Span] = field(default_factory=list)
     skipped: list[Span] = field(default_factory=list)
@@ -76,8 +80,11 @@ def sort_out(source: bytes, matches: Matches) -> Captures:
                 captured["docstring"][0], body[0] if body else None
             )
         elif "scope" in captured:
-            start, end = captured["scope"][0].byte_range
-            found.scopes.append((start, end, text_of(source, captured["name"][0])))
+            node, name = captured["scope"][0], captured["name"][0]
+            found.scopes.append((*node.byte_range, text_of(source, name)))
+            found.classes[node.id] = Found(node, name, None)
+        elif "module" in captured:
+            found.modules.append(captured["module"][0])
         elif "hosted" in captured:
             _add_host(found.hosts, captured)
         elif "skip" in captured:

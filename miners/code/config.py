@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from miners.code.extract import PARSE_SECONDS
+from miners.code.extract import FUNCTION, KINDS, PARSE_SECONDS
 from miners.code.filters import CodeFilters
 from miners.code.language import LANGUAGES
 
@@ -18,6 +18,8 @@ class CodeConfig:
     """`filters` of None keeps whatever can be a pair; `licenses` of None takes code under any licence or none."""
 
     languages: tuple[str, ...] = LANGUAGES
+    kinds: tuple[str, ...] = (FUNCTION,)
+    """What is paired with its documentation: functions, classes, whole files."""
     anchor: str = "docstring"
     filters: CodeFilters | None = DEFAULT_FILTERS
     licenses: frozenset[str] | None = None
@@ -32,6 +34,8 @@ class CodeConfig:
         unknown = [name for name in self.languages if name not in LANGUAGES]
         if unknown or not self.languages:
             raise ValueError(f"there is no language {', '.join(unknown)!r}; the languages are {', '.join(LANGUAGES)}")
+        if not self.kinds or not set(self.kinds) <= set(KINDS):
+            raise ValueError(f"kinds is {', '.join(self.kinds)!r}; it must be some of {', '.join(KINDS)}")
         if self.anchor not in ANCHORS:
             raise ValueError(f"there is no anchor {self.anchor!r}; the anchors are {', '.join(ANCHORS)}")
         if self.secrets not in SECRETS:

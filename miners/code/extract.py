@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from itertools import zip_longest
@@ -24,7 +24,9 @@ from miners.code.docs import clean_comment, clean_docstring, summary
 from miners.code.language import Documentation, Expected, Grammar, grammar, grammar_for, grammar_names
 from miners.code.syntax_tree import ParseTimeoutError, parse
 
-__all__ = ["PARSE_SECONDS", "Function", "ParseTimeoutError", "check_grammars", "functions"]
+__all__ = ["KINDS", "PARSE_SECONDS", "Function", "ParseTimeoutError", "check_grammars", "declarations", "functions"]
+FUNCTION, CLASS, MODULE = "function", "class", "module"
+KINDS = (FUNCTION, CLASS, MODULE)
 PARSE_SECONDS = 10.0
 """Random garbage parses at 0.1 MB/s, so a file of a megabyte ends within this unless it is hostile."""
 _LONE_CR = re.compile(rb"\r(?!\n)")
@@ -33,7 +35,10 @@ _LINE_BLANKS = b" \t\f"
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function. `code` is ``source[start_byte:end_byte]`` with `filler` in place of the bytes `cut`."""
+    """One function, or a class or a whole file where these were asked for.
+
+    `code` is ``source[start_byte:end_byte]`` with `filler` in place of the bytes `cut`.
+    """
 
     symbol: str
     """Its name behind those of the classes and functions around it: ``Server.close``; empty for a nameless one."""
@@ -52,6 +57,7 @@ class Function:
     """Whether the parser found a syntax error inside it."""
     cut: Span | None
     filler: str
+    kind: str = FUNCTION
 
     @property
     def name(self) -> str:
@@ -68,9 +74,22 @@ def functions(source: bytes, language: str, path: str = "", *, seconds: float = 
     Raises ValueError for an unknown language and for source that is not UTF-8 (UnicodeDecodeError), ParseTimeoutError
     after `seconds`.
     """
+    return declarations(source, language, path, (FUNCTION,), seconds=seconds)
+
+
+def declarations(
+    source: bytes, language: str, path: str = "", kinds: Sequence[str] = KINDS, *, seconds: float = PARSE_SECONDS
+) -> list[Function]:
+    """What `functions` gives, and the classes and the file itself, in the order of their places.
+
+    Raises what `functions` raises, and ValueError for a kind that there is not.
+    """
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ValueError(f"there is no kind {kind!r}; the kinds are {', '.join(KINDS)}")
     grammar = grammar_for(language, path)
     _check_sample(grammar.language.name, grammar.name)
-    return _functions(source, grammar, seconds)
+    return _declarations(source, grammar, kinds, seconds)
 
 
 def check_grammars(languages: Sequence[str]) -> None:
@@ -84,7 +103,8 @@ def check_grammars(languages: Sequence[str]) -> None:
 def _check_sample(language: str, name: str) -> None:
     """Hold a grammar against its sample: one that the query was not written for may compile it and capture nothing."""
     known = grammar(language, name)
-    found = [Expected(f.symbol, f.start_line, f.docstring) for f in _functions(known.sample, known, PARSE_SECONDS)]
+    mined = _declarations(known.sample, known, (FUNCTION,), PARSE_SECONDS)
+    found = [Expected(f.symbol, f.start_line, f.docstring) for f in mined]
     for expected, mined in zip_longest(known.expected, found):
         if expected != mined:
             raise ValueError(
@@ -93,7 +113,7 @@ def _check_sample(language: str, name: str) -> None:
             )
 
 
-def _functions(source: bytes, grammar: Grammar, seconds: float) -> list[Function]:
+def _declarations(source: bytes, grammar: Grammar, kinds: Sequence[str], seconds: float) -> list[Function]:
     if b"\r" in source:
         source = _LONE_CR.sub(b"\n", source)
     source.decode("utf-8")
@@ -101,7 +121,12 @@ def _functions(source: bytes, grammar: Grammar, seconds: float) -> list[Function
     captures = sort_out(source, tree_sitter.QueryCursor(grammar.query).matches(tree.root_node))
     rules = grammar.language.documentation
     find = _with_docstrings if rules.rule == "docstring" else _with_comments
-    placed = sorted(find(source, captures, rules), key=_place)
+    placed = find(source, captures, rules) if FUNCTION in kinds else []
+    if CLASS in kinds:
+        placed += _classes(source, captures, rules, find)
+    if MODULE in kinds:
+        placed.append(_module(source, captures, rules, tree.root_node))
+    placed.sort(key=_place)
     symbols = _symbols(placed, captures.scopes, grammar.language.names)
     return [_function(source, item, symbol, rules.rule) for item, symbol in zip(placed, symbols, strict=True)]
 
@@ -123,6 +148,32 @@ class _Placed(NamedTuple):
     name: str
     node: tree_sitter.Node
     docs: _Docs | None
+    kind: str = FUNCTION
+
+
+Find = Callable[[bytes, Captures, Documentation], list[_Placed]]
+
+
+def _classes(source: bytes, captures: Captures, rules: Documentation, find: Find) -> list[_Placed]:
+    """The classes, documented as functions are; from here on they name what is in them as functions do."""
+    classes = {key: found for key, found in captures.classes.items() if found.node.type in rules.classes}
+    placed = [item._replace(kind=CLASS) for item in find(source, replace(captures, functions=classes), rules)]
+    spans = {found.node.byte_range for found in classes.values()}
+    captures.scopes[:] = [scope for scope in captures.scopes if scope[:2] not in spans]
+    return placed
+
+
+def _module(source: bytes, captures: Captures, rules: Documentation, root: tree_sitter.Node) -> _Placed:
+    """The file as a whole, with a string at its head or the comment before what the query says."""
+    docs, documented = None, captures.docstrings.get(root.id)
+    if documented is not None:
+        docs = _docs_of_string(source, documented, 0, rules)
+    elif captures.modules:
+        comments = Comments.of(source, captures.comments, captures.skipped, rules)
+        pieces = comments.before(captures.modules[0].start_byte)
+        docs = _docs_of_comments(source, pieces, rules)
+        docs = docs and docs._replace(cut=(pieces[0][0], pieces[-1][1]))
+    return _Placed(0, -len(source), "", root, docs, MODULE)
 
 
 def _with_docstrings(source: bytes, captures: Captures, rules: Documentation) -> list[_Placed]:
@@ -160,12 +211,15 @@ def _with_comments(source: bytes, captures: Captures, rules: Documentation) -> l
         text = "" if found_name is None else text_of(source, found_name)
         if owner is not None:
             text = f"{text_of(source, owner)}.{text}"
-        docs = None
-        if pieces:
-            raw = "\n".join(source[first:last].decode("utf-8") for first, last in pieces)
-            docs = _Docs(raw, clean_comment(raw, rules), None, "")
-        placed.append(_Placed(start, -end, text, node, docs))
+        placed.append(_Placed(start, -end, text, node, _docs_of_comments(source, pieces, rules)))
     return placed
+
+
+def _docs_of_comments(source: bytes, pieces: Sequence[Span], rules: Documentation) -> _Docs | None:
+    if not pieces:
+        return None
+    raw = "\n".join(source[first:last].decode("utf-8") for first, last in pieces)
+    return _Docs(raw, clean_comment(raw, rules), None, "")
 
 
 def _climb(
@@ -211,6 +265,7 @@ def _function(source: bytes, placed: _Placed, symbol: str, rule: str) -> Functio
         has_error=node.has_error,
         cut=cut,
         filler=filler,
+        kind=placed.kind,
     )
 
 

@@ -54,6 +54,8 @@ class Documentation:
     """Whose escapes stand in it: `python` for string literals, `java` for Unicode escapes in comments, or none."""
     empty_body: str = ""
     """What takes the place of a body that was nothing but its documentation."""
+    classes: tuple[str, ...] = ()
+    """Types of the nodes that are classes, among those that the query captures as scopes."""
     styles: tuple[str, ...] = ()
     """How parameters, results and errors are written in it, the likeliest first (see `docstring_styles`)."""
 
@@ -90,12 +92,13 @@ class Language:
     documentation: Documentation
     names: tuple[tuple[re.Pattern[str], str], ...]
     """What to replace in the names that the query captures, in this order: ``Box<T>::open`` is the symbol Box.open."""
+    overwrites: tuple[tuple[re.Pattern[bytes], bytes], ...]
+    """Syntax that the grammar cannot read: where a file has errors, the first group of each match is filled with the
+    byte for a second reading."""
     constructors: re.Pattern[str]
     """Names of methods whose documentation says nothing of their code."""
     test_files: tuple[re.Pattern[str], ...]
     generated_files: tuple[re.Pattern[str], ...]
-
-
     claims: dict[str, re.Pattern[bytes]]
     """Extensions of another language, and what those of their files hold that are of this one: headers of C++."""
 
@@ -116,6 +119,8 @@ def language_of(candidates: Sequence[tuple[Language, str]], path: str, source: b
     extension = Path(path).suffix.lower()
     claimed = (known for known in candidates[1:] if known[0].claims[extension].search(source))
     return next(claimed, candidates[0])
+
+
 def language_for_path(path: str) -> tuple[Language, str] | None:
     """The language of a file by its extension (case matters nowhere), and its grammar's name; no grammar is loaded.
 
@@ -187,12 +192,13 @@ def load(name: str) -> Language:
         name=name,
         documentation=_documentation(name, settings["documentation"]),
         names=tuple((re.compile(pattern), text) for pattern, text in settings.get("names", ())),
+        overwrites=tuple((re.compile(p.encode()), byte.encode()) for p, byte in settings.get("overwrites", ())),
         constructors=re.compile(settings["constructors"]),
         test_files=tuple(map(re.compile, settings["test_files"])),
         generated_files=tuple(map(re.compile, settings["generated_files"])),
+        claims={name: re.compile(pattern.encode()) for name, pattern in settings.get("claims", {}).items()},
     )
 
-        claims={name: re.compile(pattern.encode()) for name, pattern in settings.get("claims", {}).items()},
 
 def _documentation(name: str, given: dict[str, Any]) -> Documentation:
     known = {field.name for field in fields(Documentation)}
@@ -215,6 +221,7 @@ def _documentation(name: str, given: dict[str, Any]) -> Documentation:
         directives=re.compile(given["directives"]) if "directives" in given else None,
         literal=given.get("literal", ""),
         empty_body=given.get("empty_body", ""),
+        classes=tuple(given.get("classes", ())),
         styles=tuple(given.get("styles", ())),
     )
 
@@ -231,7 +238,7 @@ def _settings(name: str) -> dict[str, Any]:
 
 
 _KEYS = {"grammars", "queries", "documentation", "constructors", "test_files", "generated_files"}
-_OPTIONAL_KEYS = {"claims", "names"}
+_OPTIONAL_KEYS = {"claims", "names", "overwrites"}
 
 
 @cache

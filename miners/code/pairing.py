@@ -10,7 +10,7 @@ from typing import NamedTuple
 from miners.code.config import CodeConfig
 from miners.code.docstring_language import docstring_languages
 from miners.code.docstring_styles import docstring_parts
-from miners.code.extract import Function
+from miners.code.extract import CLASS, FUNCTION, MODULE, Function
 from miners.code.language import Language
 from miners.code.licenses import LicenseFinding
 from miners.code.pair_rules import function_reason, language_reason, text_reason
@@ -18,8 +18,19 @@ from miners.code.permalinks import Permalinks
 from miners.code.secret_removal import parses_as_before, without_secrets
 from schemas.attribution import UNKNOWN, Attribution
 from schemas.ledger import Ledger
-from schemas.pair import DOCSTRING_CODE, Documentation, Pair, Provenance, make_pair, make_signals
+from schemas.pair import (
+    DOCSTRING_CLASS,
+    DOCSTRING_CODE,
+    DOCSTRING_MODULE,
+    Documentation,
+    Pair,
+    Provenance,
+    make_pair,
+    make_signals,
+)
 from schemas.rejects import Reject
+
+PAIR_KINDS = {FUNCTION: DOCSTRING_CODE, CLASS: DOCSTRING_CLASS, MODULE: DOCSTRING_MODULE}
 
 
 class Found(NamedTuple):
@@ -115,7 +126,7 @@ def _row(candidate: Candidate, language: str | None, config: CodeConfig, ledger:
         return _reject("pair", reason, function, file, config)
     ledger.keep("pair")
     return make_pair(
-        kind=DOCSTRING_CODE,
+        kind=PAIR_KINDS[function.kind],
         language=file.language.name,
         anchor=anchor,
         positive=code,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from miners.code.extract import PARSE_SECONDS, Function, ParseTimeoutError, functions
+from miners.code.extract import FUNCTION, PARSE_SECONDS, Function, ParseTimeoutError, declarations
 
 
 class Source(NamedTuple):
@@ -18,6 +18,7 @@ class Source(NamedTuple):
     data: bytes
     grammar: str
     path: str
+    kinds: tuple[str, ...] = (FUNCTION,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class ParsingHere:
 def parse_source(source: Source, seconds: float) -> Parsed:
     """The functions of one file; whatever is raised for it is its failure."""
     try:
-        return functions(source.data, source.grammar, source.path, seconds=seconds)
+        return declarations(source.data, source.grammar, source.path, source.kinds, seconds=seconds)
     except UnicodeDecodeError as error:
         return ParseFailure("not_utf8", str(error))
     except ParseTimeoutError as error:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from collections.abc import Sequence
 
 import tree_sitter
 
@@ -12,6 +14,7 @@ from miners.code.language import Grammar
 LONGEST_RUN = 5000
 """Unnamed siblings in a row (see `_refuse_long_runs`); sources that people wrote have some tens."""
 _BLOCK = 1 << 16
+_NOT_LINE_END = re.compile(rb"[^\r\n]")
 _PARSERS = threading.local()
 
 
@@ -22,11 +25,26 @@ class ParseTimeoutError(RuntimeError):
 def parse(source: bytes, grammar: Grammar, deadline: float) -> tree_sitter.Tree:
     """The tree of `source`. Raises ParseTimeoutError after `deadline` (`time.monotonic`) and for a hostile tree.
 
-    A limit needs the read callback: with plain bytes tree-sitter never asks.
+    A source with syntax errors is read again with what its grammar is known not to read overwritten, byte for byte, and
+    the reading with less in error counts; places are the same in both.
     """
+    tree = _parse(source, grammar, deadline)
+    _refuse_long_runs(tree.root_node)
+    if tree.root_node.has_error and grammar.language.overwrites:
+        readable = _overwritten(source, grammar.language.overwrites)
+        if readable != source:
+            again = _parse(readable, grammar, deadline)
+            _refuse_long_runs(again.root_node)
+            if _bytes_in_error(again.root_node) < _bytes_in_error(tree.root_node):
+                return again
+    return tree
+
+
+def _parse(source: bytes, grammar: Grammar, deadline: float) -> tree_sitter.Tree:
+    """A tree, or ParseTimeoutError. A limit needs the read callback: with plain bytes tree-sitter never asks."""
     parser = _parser(grammar)
     try:
-        tree = parser.parse(
+        return parser.parse(
             lambda offset, _: source[offset : offset + _BLOCK],
             progress_callback=lambda *_: time.monotonic() > deadline,
         )
@@ -34,8 +52,27 @@ def parse(source: bytes, grammar: Grammar, deadline: float) -> tree_sitter.Tree:
         # Without a reset the next file would go on with this one's stack.
         parser.reset()
         raise ParseTimeoutError("the parser did not end within the time limit") from None
-    _refuse_long_runs(tree.root_node)
-    return tree
+
+
+def _overwritten(source: bytes, overwrites: Sequence[tuple[re.Pattern[bytes], bytes]]) -> bytes:
+    """The source with the first group of every match filled with one byte; line ends stay."""
+    readable = bytearray(source)
+    for pattern, filler in overwrites:
+        for found in pattern.finditer(source):
+            start, end = found.span(1)
+            readable[start:end] = _NOT_LINE_END.sub(filler, source[start:end])
+    return bytes(readable)
+
+
+def _bytes_in_error(root: tree_sitter.Node) -> int:
+    total, waiting = 0, [root]
+    while waiting:
+        node = waiting.pop()
+        if node.is_error:
+            total += node.end_byte - node.start_byte
+        elif node.has_error:
+            waiting += node.children
+    return total
 
 
 def _refuse_long_runs(root: tree_sitter.Node) -> None:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from schemas.pair import DOCSTRING_KINDS
+
 PAIR_SIDES = ("anchor", "positive")
 _NO_TEXT = re.compile(
     r"""(?ix) (?: .* [_-])? (?: ids? | qid | pid | docid | sha\d* | md5 | hash | hashes | url | urls | uri | path
@@ -36,7 +38,7 @@ def evaluation_record(value: object) -> EvaluationRecord:
     Of a pair (a mapping with `anchor` and `positive`) only the two sides count, and its group where it is of code.
     """
     if isinstance(value, Mapping) and all(isinstance(value.get(side), str) for side in PAIR_SIDES):
-        repository = value.get("group") if value.get("kind") == "docstring_code" else None
+        repository = value.get("group") if value.get("kind") in DOCSTRING_KINDS else None
         texts = tuple(value[side] for side in PAIR_SIDES if _says_something(value[side]))
         return EvaluationRecord(texts, repository_name(repository) if isinstance(repository, str) else None)
     return EvaluationRecord(tuple(filter(_says_something, _texts("", value))), _repository(value))

@@ -55,3 +55,6 @@
 
 (export_statement
   value: [(function_expression) (generator_function) (arrow_function)] @hosted) @host
+
+; Classes, whose documentation may stand before the export.
+(export_statement declaration: (class_declaration) @hosted) @host

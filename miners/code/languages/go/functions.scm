@@ -24,3 +24,6 @@
       ]))
   name: (field_identifier) @name
   body: (_)) @function
+
+; The package's documentation stands before its clause.
+(package_clause) @module

@@ -14,3 +14,21 @@
       (parenthesized_expression [(string) (concatenated_string)])
       (parenthesized_expression (parenthesized_expression [(string) (concatenated_string)]))
     ] .) @docstring) @body) @documented
+
+(class_definition
+  body: (block . (expression_statement
+    . [
+      (string)
+      (concatenated_string)
+      (parenthesized_expression [(string) (concatenated_string)])
+      (parenthesized_expression (parenthesized_expression [(string) (concatenated_string)]))
+    ] .) @docstring) @body) @documented
+
+(module
+  . (comment)* . (expression_statement
+    . [
+      (string)
+      (concatenated_string)
+      (parenthesized_expression [(string) (concatenated_string)])
+      (parenthesized_expression (parenthesized_expression [(string) (concatenated_string)]))
+    ] .) @docstring) @documented @body

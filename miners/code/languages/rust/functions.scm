@@ -18,6 +18,8 @@
 [
   (mod_item name: (_) @name)
   (trait_item name: (_) @name)
+  (struct_item name: (_) @name)
+  (enum_item name: (_) @name)
   (impl_item type: (type_identifier) @name)
   (impl_item type: (primitive_type) @name)
   (impl_item type: (generic_type type: (_) @name))

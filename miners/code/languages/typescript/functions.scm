@@ -11,3 +11,5 @@
 (public_field_definition
   name: (_) @name
   value: [(function_expression) (generator_function) (arrow_function)] @hosted) @whole
+
+(export_statement declaration: (abstract_class_declaration) @hosted) @host
