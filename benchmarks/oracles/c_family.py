@@ -36,6 +36,7 @@ KEEP_GOING = 0x200
 STANDARDS = {"c": "-std=gnu17", "c++": "-std=gnu++20"}
 _TEMPLATE_ARGUMENTS = re.compile(r"(operator\s*[^\w\s]+)|<.*")
 _MARKS = re.compile(r"^[ \t]*(?:/\*[*!]+<?|//[/!]+<?|\*+(?!/))[ \t]?")
+_EMPTY = re.compile(r"(?m)^[ \t]*/\*+/[ \t]*$")
 _END = re.compile(r"\**\*/[ \t]*$")
 
 
@@ -71,7 +72,7 @@ def documentation(cursor: Cursor, source: bytes) -> str | None:
     between = source[comment.end.offset : cursor.extent.start.offset]
     if comment.end.offset > cursor.extent.start.offset or re.search(rb"[;{}#@]", between):
         return None
-    lines = cursor.raw_comment.replace("\r\n", "\n").split("\n")
+    lines = _EMPTY.sub("", cursor.raw_comment.replace("\r\n", "\n")).split("\n")
     return "\n".join(_END.sub("", _MARKS.sub("", line)).rstrip() for line in lines).strip("\n")
 
 

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent / "oracles"
 KNOWN = [
     (language, name) for language in LANGUAGES for name in grammar_names(language) if (FOLDER / f"{name}.json").exists()
 ]
-FIRST_CLASS = {"python", "javascript", "typescript", "tsx", "go", "java", "php"}
+FIRST_CLASS = {"python", "javascript", "typescript", "tsx", "go", "java", "php", "ruby", "rust", "c", "cpp"}
 
 
 def same_function(record, found):
