@@ -116,20 +116,23 @@ def measure(tool: str, table: Path, python: str = sys.executable, workers: int =
 def bench_peers(args: argparse.Namespace, folder: Path, console: Console) -> None:
     table = folder / "documents.parquet"
     size = write_documents(table, args.count, args.chars, args.seed)
-    measure("pairmill", _first_rows(table, folder))  # compiles what is not yet
+    measure("pairmill", _first_rows(table, folder, 200))  # compiles what is not yet
     runs = [("pairmill", sys.executable), ("rensa_readme", sys.executable), ("rensa_shingles", sys.executable)]
     runs += [("datasketch", sys.executable)]
     runs += [(tool, args.datatrove) for tool in ("datatrove_whole", "datatrove_split") if args.datatrove]
     runs += [("text_dedup", args.text_dedup)] if args.text_dedup else []
     title = f"{args.count:,} documents, {size / 1e6:,.0f} MB of text, one thread"
-    shown = Table("tool", "kept", "CPU s", "documents a CPU s", "pairmill is", "peak MB", title=title)
-    ours = None
+    shown = Table("tool", "documents", "kept", "CPU s", "documents a CPU s", "pairmill is", "peak MB", title=title)
+    few, ours = _first_rows(table, folder, args.few or args.count), 0.0
     for tool, python in runs:
-        figures = measure(tool, table, python)
-        ours = ours or figures
-        rate, ratio = args.count / figures.cpu, figures.cpu / ours.cpu
+        count = args.count if python == sys.executable else min(args.few or args.count, args.count)
+        figures = measure(tool, table if count == args.count else few, python)
+        rate = count / figures.cpu
+        ours = ours or rate
+        ratio = ours / rate
         shown.add_row(
             tool,
+            f"{count:,}",
             f"{figures.kept:,}",
             f"{figures.cpu:.1f}",
             f"{rate:,.0f}",
@@ -139,9 +142,9 @@ def bench_peers(args: argparse.Namespace, folder: Path, console: Console) -> Non
     console.print(shown)
 
 
-def _first_rows(table: Path, folder: Path) -> Path:
-    path = folder / "few.parquet"
-    pq.write_table(pq.read_table(table).slice(0, 200), path)
+def _first_rows(table: Path, folder: Path, count: int) -> Path:
+    path = folder / f"first-{count}.parquet"
+    pq.write_table(pq.read_table(table).slice(0, count), path)
     return path
 
 
@@ -190,6 +193,7 @@ def make_parser() -> argparse.ArgumentParser:
     peers = commands.add_parser("peers", help="beside rensa, datasketch, datatrove and text-dedup")
     peers.add_argument("--count", type=int, default=40_000, help="documents")
     peers.add_argument("--chars", type=int, default=5700, help="characters of a document")
+    peers.add_argument("--few", type=int, help="documents for datatrove and text-dedup, which take long (default: all)")
     peers.add_argument("--datatrove", metavar="PYTHON", help="Python of an environment with datatrove")
     peers.add_argument("--text-dedup", metavar="PYTHON", help="Python of an environment with text-dedup")
     growth = commands.add_parser("growth", help="time and memory over the number of documents")
