@@ -7,8 +7,12 @@ import re
 import warnings
 from inspect import cleandoc
 
+from miners.code.docstring_styles.xml_comments import xml_summary
 from miners.code.language import Documentation
 
+_XML_SUMMARY = "<summary>"
+_BRIEF = re.compile(r"[@\\](?:brief|short|summary|desc|description)\s+(?=\S)")
+_AS_CODE = ("    ", "\t")
 _PREFIX = re.compile(r"[A-Za-z]*")
 _UNICODE_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u+([0-9A-Fa-f]{4})")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -19,7 +23,11 @@ _TAG = re.compile(
       | (?:Args|Arguments|Parameters?|Params|Keyword\ Args|Other\ Parameters|Returns?|Yields?|Raises|Throws
            |Attributes|Examples?|Notes?|See\ Also|References|Usage|Warns|Todo)
         (?::(?=\s|$)|\s*$)                             # Google's and numpydoc's sections
-      | >>>\ | \.\.\ [\w-]+::                          # a doctest, a directive
+      | >>>\ | \.\.\ [\w-]+:: | ```                    # a doctest, a directive, a block of code
+      | \#{1,6}\ +(?:Arguments|Parameters|Args|Keywords|Returns?|Errors|Panics|Safety|Throws|Examples?|Notes?
+                     |See\ [Aa]lso|References|Extended\ help):?$          # rustdoc's and Julia's headings
+      | -\ +(?:Parameters?|Returns|Throws)\b            # Swift's lists
+      | <(?:param|typeparam|returns|remarks|exception|example|value|seealso)\b    # XML
     """,
     re.VERBOSE,
 )
@@ -77,11 +85,18 @@ def clean_comment(raw: str, documentation: Documentation) -> str:
 def summary(docstring: str) -> str:
     """The first paragraph on one line, cut before the first line that begins with a tag or a section's title.
 
-    A tag within a line (``user@host``, ``see :param``) cuts nothing.
+    A tag within a line (``user@host``, ``see :param``) cuts nothing. A tag that says what follows is the summary
+    (``@brief``, ``<summary>``) goes, and so does a signature in front, indented as code.
     """
+    if _XML_SUMMARY in docstring:
+        return xml_summary(docstring) or ""
     lines: list[str] = []
     for line in docstring.split("\n"):
         text = line.strip()
+        if not lines:
+            if line.startswith(_AS_CODE):
+                continue
+            text = _BRIEF.sub("", text)
         if (not text and lines) or _TAG.match(text):
             break
         if text:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from miners.code.config import CodeConfig
 from miners.code.docstring_language import docstring_languages
 from miners.code.docstring_styles import docstring_parts
+from miners.code.docstring_styles.xml_comments import xml_prose
 from miners.code.extract import CLASS, FUNCTION, MODULE, Function
 from miners.code.language import Language
 from miners.code.licenses import LicenseFinding
@@ -97,7 +98,7 @@ def _candidate(function: Function, file: Found, config: CodeConfig, ledger: Ledg
     ledger.keep("function")
     ledger.made("function", 1)
     ledger.read("pair")
-    anchor = (function.docstring if config.anchor == "docstring" else function.summary) or ""
+    anchor = (_prose(function, file.language) if config.anchor == "docstring" else function.summary) or ""
     reason = None if anchor.strip() else "empty_docstring"
     if reason is None and config.filters:
         reason = text_reason(anchor, config.filters) or function_reason(function, file.language, config.filters)
@@ -141,18 +142,26 @@ def _row(candidate: Candidate, language: str | None, config: CodeConfig, ledger:
 def _documentation(function: Function, language: Language, config: CodeConfig) -> Documentation:
     """What the anchor does not hold of the documentation, and its parts."""
     docstring, summary = function.docstring or "", function.summary
+    prose = _prose(function, language)
     if config.secrets != "keep":
+        prose, _ = without_secrets(prose)
         docstring, found = without_secrets(docstring)
         summary = without_secrets(summary)[0] if found and summary else summary
     parts = docstring_parts(docstring, language.documentation.styles) if config.docstring_parts else None
     return Documentation(
-        docstring=docstring if config.anchor == "summary" else None,
+        docstring=prose if config.anchor == "summary" else None,
         summary=summary if config.anchor == "docstring" else None,
         style=parts.style if parts else None,
         parameters=parts.parameters if parts else (),
         returns=parts.returns if parts else (),
         raises=parts.raises if parts else (),
     )
+
+
+def _prose(function: Function, language: Language) -> str:
+    """The documentation as it is to be read."""
+    docstring = function.docstring or ""
+    return xml_prose(docstring) if "xml" in language.documentation.styles and "<" in docstring else docstring
 
 
 def _is_sound(before: str, after: str, grammar: str) -> bool:

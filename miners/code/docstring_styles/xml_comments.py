@@ -19,12 +19,26 @@ _REFERENCE = re.compile(
     re.IGNORECASE,
 )
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_BLOCK = re.compile(r"</?(?:summary|remarks|para|example|list|item|description)\b[^<>]*>", re.IGNORECASE)
 _SUMMARY = re.compile(r"<summary>(.*?)(?:</summary>|\Z)", re.DOTALL | re.IGNORECASE)
 
 
 def xml_text(text: str) -> str:
     """The words of a piece of XML documentation: references by name, tags off, entities of HTML resolved."""
     return html.unescape(_TAG.sub(" ", _REFERENCE.sub(r"\1", text)))
+
+
+def xml_prose(docstring: str) -> str:
+    """All of it to be read: elements on lines of their own, parameters and errors by name, tags off."""
+    text = _ELEMENT.sub(_named_element, docstring)
+    lines = (" ".join(line.split()) for line in xml_text(_BLOCK.sub("\n", text)).split("\n"))
+    return "\n".join(filter(None, lines))
+
+
+def _named_element(element: re.Match[str]) -> str:
+    named = {found["key"].lower(): found["value"] for found in _ATTRIBUTE.finditer(element["attributes"])}
+    name = named.get("name") or re.sub(r"^[A-Z]:", "", named.get("cref", "")) or element["tag"].capitalize()
+    return f"\n{name}: {' '.join((element['text'] or '').split())}\n"
 
 
 def xml_summary(docstring: str) -> str | None:

@@ -15,6 +15,13 @@ from miners.code.language import load
         ("Returns the sum of\nthe numbers.", "Returns the sum of the numbers."),
         ("Sum.\nParameters\n----------\nx : int", "Sum."),
         ("Sum.\n>>> sum([1])\n1", "Sum."),
+        ("Sum.\n\n# Arguments\n\n* `a` - the first", "Sum."),
+        ("# Arguments of the command\nare read.", "# Arguments of the command are read."),
+        ("Sum.\n- Parameter a: the first", "Sum."),
+        ("@brief Adds\ntwo numbers.\n@param a the first", "Adds two numbers."),
+        ("@param a the first\n@brief Adds.", ""),
+        ("    sum(a, b)\n\nAdds two numbers.", "Adds two numbers."),
+        ("<summary>\nAdds <c>two</c>\nnumbers.\n</summary>\n<param name='a'>the first</param>", "Adds two numbers."),
         ("", ""),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miners.code.docstring_styles import STYLES, Part, docstring_parts
-from miners.code.docstring_styles.xml_comments import xml_summary
+from miners.code.docstring_styles.xml_comments import xml_prose, xml_summary
 from miners.code.language import LANGUAGES, load
 
 
@@ -214,3 +214,6 @@ def test_summary_of_xml():
     assert xml_summary(CASES["xml"][0]) == "Sum."
     assert xml_summary("<summary>Reads <paramref name='x'/> on.") == "Reads x on."
     assert xml_summary("No tags.") is None
+    assert xml_prose(CASES["xml"][0]).split("\n") == [
+        *("Sum.", "a: the first", "T: of what", "Returns: the System.Int32 & more", "System.Exception: if bad")
+    ]
