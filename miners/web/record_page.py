@@ -6,7 +6,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from miners.web.blocklist import Blocklist
-from miners.web.http_message import BadBody, BadMessage, BodyTooLarge, HttpResponse, decode_body, parse_response
+from miners.web.http_message import (
+    BadBody,
+    BadMessage,
+    BodyTooLarge,
+    HttpResponse,
+    decode_body,
+    missing_bytes,
+    parse_response,
+)
 from miners.web.page_type import is_html
 from miners.web.record_reader import WarcRecord
 from miners.web.robots import refusal
@@ -81,6 +89,8 @@ def _response(block: bytes) -> HttpResponse:
 def _html_page(response: HttpResponse, max_body_bytes: int) -> Page:
     if not response.body:
         raise Refused("empty_body")
+    if missing := missing_bytes(response):
+        raise Refused("truncated", f"the last {missing:,} bytes of the page are not there", broke=True)
     try:
         body = decode_body(response, max_body_bytes)
     except BodyTooLarge as error:

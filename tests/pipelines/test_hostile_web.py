@@ -170,6 +170,9 @@ def plain_cases() -> dict[str, Case]:
             dropped="http_status http_status http_status",
         ),
         "no HTTP": between(record(3, b"", status=""), record(4, b"<html>", status=""), failed="bad_http bad_http"),
+        "a page cut short": between(
+            record(3, page(3)[:-90], f"Content-Length: {len(page(3))}\r\n{HTML}"), failed="truncated"
+        ),
         "no body": between(record(3, b""), record(4, b" \r\n"), dropped="empty_body empty_body"),
         "other content": between(
             record(3, b"{}", "Content-Type: application/json"),

@@ -10,7 +10,15 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miners.web.http_message import BadBody, BadMessage, BodyTooLarge, HttpResponse, decode_body, parse_response
+from miners.web.http_message import (
+    BadBody,
+    BadMessage,
+    BodyTooLarge,
+    HttpResponse,
+    decode_body,
+    missing_bytes,
+    parse_response,
+)
 
 PAGE = b"<html><body><p>Some text.</p></body></html>"
 MOST = 1 << 20
@@ -96,6 +104,24 @@ def test_a_body_stored_decoded_is_taken_as_it_is(coding):
 def test_broken_codings_are_refused(coding, body):
     with pytest.raises(BadBody):
         decode_body(response(body, content_encoding=coding), MOST)
+
+
+@pytest.mark.parametrize(
+    ("headers", "missing"),
+    [
+        ({"content_length": "50"}, 50 - len(PAGE)),
+        ({"content_length": str(len(PAGE))}, 0),
+        ({"content_length": str(len(PAGE) + 2)}, 0),
+        ({"content_length": "3"}, 0),
+        ({"content_length": "500", "content_encoding": "gzip"}, 0),
+        ({"content_length": "500", "transfer_encoding": "chunked"}, 0),
+        ({"content_length": "many"}, 0),
+        ({"content_length": "9" * 30}, 0),
+        ({}, 0),
+    ],
+)
+def test_what_is_missing_by_the_content_length(headers, missing):
+    assert missing_bytes(response(PAGE, **headers)) == missing
 
 
 def test_a_transfer_coding_is_undone_too():
