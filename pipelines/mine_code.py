@@ -85,6 +85,11 @@ def make_parser() -> JobParser:
         default=[FUNCTION],
         help="what to pair with its documentation; each is a kind of pair of its own (default: function)",
     )
+    parser.add_argument(
+        "--plain-comments",
+        action="store_true",
+        help="in C and C++ a comment directly above documents too when it has no mark such as /** or ///",
+    )
     parser.add_argument("--anchor", choices=ANCHORS, default="docstring", help="the whole documentation or its summary")
     parser.add_argument(
         "--filters",
@@ -187,6 +192,7 @@ def make_config(args: Any) -> CodeConfig:
         return CodeConfig(
             languages=tuple(sorted(set(args.languages))),
             kinds=tuple(kind for kind in KINDS if kind in args.kinds),
+            plain_comments=args.plain_comments,
             anchor=args.anchor,
             filters=_filters(args.filters, args.recipe),
             licenses=_licenses(args.licenses),

@@ -20,6 +20,8 @@ class CodeConfig:
     languages: tuple[str, ...] = LANGUAGES
     kinds: tuple[str, ...] = (FUNCTION,)
     """What is paired with its documentation: functions, classes, whole files."""
+    plain_comments: bool = False
+    """Whether comments of C and C++ without a mark document the function that they stand directly above."""
     anchor: str = "docstring"
     filters: CodeFilters | None = DEFAULT_FILTERS
     licenses: frozenset[str] | None = None

@@ -65,20 +65,29 @@ class Function:
         return self.symbol.rsplit(".", 1)[-1]
 
 
-def functions(source: bytes, language: str, path: str = "", *, seconds: float = PARSE_SECONDS) -> list[Function]:
+def functions(
+    source: bytes, language: str, path: str = "", *, plain_comments: bool = False, seconds: float = PARSE_SECONDS
+) -> list[Function]:
     """Every function of `source` in the order of their places; nested ones after those around them.
 
     `language` is a language's or a grammar's name (`typescript`, `tsx`); `path` chooses between a language's grammars.
     A function without documentation has a docstring of None. A Python function whose body is nothing but its
     docstring gets the body ``pass``, so that its code still parses. Lone carriage returns count as line feeds.
+    With `plain_comments` the comments directly above a function of C or C++ document it when no marked one does.
     Raises ValueError for an unknown language and for source that is not UTF-8 (UnicodeDecodeError), ParseTimeoutError
     after `seconds`.
     """
-    return declarations(source, language, path, (FUNCTION,), seconds=seconds)
+    return declarations(source, language, path, (FUNCTION,), plain_comments=plain_comments, seconds=seconds)
 
 
 def declarations(
-    source: bytes, language: str, path: str = "", kinds: Sequence[str] = KINDS, *, seconds: float = PARSE_SECONDS
+    source: bytes,
+    language: str,
+    path: str = "",
+    kinds: Sequence[str] = KINDS,
+    *,
+    plain_comments: bool = False,
+    seconds: float = PARSE_SECONDS,
 ) -> list[Function]:
     """What `functions` gives, and the classes and the file itself, in the order of their places.
 
@@ -89,7 +98,7 @@ def declarations(
             raise ValueError(f"there is no kind {kind!r}; the kinds are {', '.join(KINDS)}")
     grammar = grammar_for(language, path)
     _check_sample(grammar.language.name, grammar.name)
-    return _declarations(source, grammar, kinds, seconds)
+    return _declarations(source, grammar, kinds, plain_comments, seconds)
 
 
 def check_grammars(languages: Sequence[str]) -> None:
@@ -103,7 +112,7 @@ def check_grammars(languages: Sequence[str]) -> None:
 def _check_sample(language: str, name: str) -> None:
     """Hold a grammar against its sample: one that the query was not written for may compile it and capture nothing."""
     known = grammar(language, name)
-    mined = _declarations(known.sample, known, (FUNCTION,), PARSE_SECONDS)
+    mined = _declarations(known.sample, known, (FUNCTION,), False, PARSE_SECONDS)
     found = [Expected(f.symbol, f.start_line, f.docstring) for f in mined]
     for expected, mined in zip_longest(known.expected, found):
         if expected != mined:
@@ -113,7 +122,9 @@ def _check_sample(language: str, name: str) -> None:
             )
 
 
-def _declarations(source: bytes, grammar: Grammar, kinds: Sequence[str], seconds: float) -> list[Function]:
+def _declarations(
+    source: bytes, grammar: Grammar, kinds: Sequence[str], plain_comments: bool, seconds: float
+) -> list[Function]:
     if b"\r" in source:
         source = _LONE_CR.sub(b"\n", source)
     source.decode("utf-8")
@@ -122,13 +133,15 @@ def _declarations(source: bytes, grammar: Grammar, kinds: Sequence[str], seconds
     rules = grammar.language.documentation
     find = _with_docstrings if rules.rule == "docstring" else _with_comments
     placed = find(source, captures, rules) if FUNCTION in kinds else []
+    if plain_comments and rules.plain_comments:
+        placed = _with_plain_comments(placed, source, captures, rules)
     if CLASS in kinds:
         placed += _classes(source, captures, rules, find)
     if MODULE in kinds:
         placed.append(_module(source, captures, rules, tree.root_node))
     placed.sort(key=_place)
     symbols = _symbols(placed, captures.scopes, grammar.language.names)
-    return [_function(source, item, symbol, rules.rule) for item, symbol in zip(placed, symbols, strict=True)]
+    return [_function(source, item, symbol) for item, symbol in zip(placed, symbols, strict=True)]
 
 
 class _Docs(NamedTuple):
@@ -136,8 +149,9 @@ class _Docs(NamedTuple):
 
     raw: str
     clean: str
-    cut: Span | None
-    filler: str
+    rule: str
+    cut: Span | None = None
+    filler: str = ""
 
 
 class _Placed(NamedTuple):
@@ -198,8 +212,8 @@ def _docs_of_string(source: bytes, documented: Docstring, start: int, rules: Doc
     if clean is None:
         return None
     if documented.body is None:
-        return _Docs(raw, clean, None, "")
-    return _Docs(raw, clean, *_cut_statement(source, documented.node, documented.body, rules.empty_body))
+        return _Docs(raw, clean, rules.rule)
+    return _Docs(raw, clean, rules.rule, *_cut_statement(source, documented.node, documented.body, rules.empty_body))
 
 
 def _with_comments(source: bytes, captures: Captures, rules: Documentation) -> list[_Placed]:
@@ -219,7 +233,19 @@ def _docs_of_comments(source: bytes, pieces: Sequence[Span], rules: Documentatio
     if not pieces:
         return None
     raw = "\n".join(source[first:last].decode("utf-8") for first, last in pieces)
-    return _Docs(raw, clean_comment(raw, rules), None, "")
+    return _Docs(raw, clean_comment(raw, rules), rules.rule)
+
+
+def _with_plain_comments(
+    placed: Sequence[_Placed], source: bytes, captures: Captures, rules: Documentation
+) -> list[_Placed]:
+    """Functions that have no documentation yet get the comments directly above, marked or not."""
+    adjacent = replace(rules, rule="adjacent", between=None)
+    comments = Comments.of(source, captures.comments, captures.skipped, adjacent)
+    return [
+        item._replace(docs=item.docs or _docs_of_comments(source, comments.before(item.start), adjacent))
+        for item in placed
+    ]
 
 
 def _climb(
@@ -241,7 +267,7 @@ def _climb(
     return (start, end), name, pieces
 
 
-def _function(source: bytes, placed: _Placed, symbol: str, rule: str) -> Function:
+def _function(source: bytes, placed: _Placed, symbol: str) -> Function:
     start, end, node, docs = placed.start, -placed.minus_end, placed.node, placed.docs
     cut, filler = (docs.cut, docs.filler) if docs else (None, "")
     if cut is None:
@@ -261,7 +287,7 @@ def _function(source: bytes, placed: _Placed, symbol: str, rule: str) -> Functio
         docstring_raw=docs.raw if docs else None,
         summary=summary(docs.clean) if docs else None,
         code=code,
-        comment_rule=rule if docs else None,
+        comment_rule=docs.rule if docs else None,
         has_error=node.has_error,
         cut=cut,
         filler=filler,

@@ -42,6 +42,8 @@ class Documentation:
     between: re.Pattern[bytes] | None = None
     """All that may stand between documentation and its function, where the query cannot say it (macros); None: blanks,
     other comments and what the query skips."""
+    plain_comments: bool = False
+    """Whether, on demand, the comments directly above document where there is no marked one."""
     line_markers: tuple[str, ...] = ()
     """What a line comment begins with; a longer marker stands before a shorter one that begins it."""
     block_markers: tuple[tuple[str, str], ...] = ()
@@ -215,6 +217,7 @@ def _documentation(name: str, given: dict[str, Any]) -> Documentation:
         documents=re.compile(given["documents"].encode()) if "documents" in given else None,
         joined=given.get("joined", JOINED[0]),
         between=re.compile(given["between"].encode()) if "between" in given else None,
+        plain_comments=given.get("plain_comments", False),
         line_markers=tuple(given.get("line_markers", ())),
         block_markers=tuple((opening, ending) for opening, ending in given.get("block_markers", ())),
         leader=re.compile(given["leader"]) if "leader" in given else None,

@@ -153,7 +153,7 @@ def _wanted(file: SourceFile, config: CodeConfig) -> _Wanted | str:
     if reason is None and config.licenses is not None:
         license = file.license_of(data)
         reason = None if license.spdx and is_allowed(license.spdx, config.licenses) else "license"
-    return reason or _Wanted(file, known[0], Source(data, known[1], path, config.kinds), license)
+    return reason or _Wanted(file, known[0], Source(data, known[1], path, config.kinds, config.plain_comments), license)
 
 
 def _mine_batch(

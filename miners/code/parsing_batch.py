@@ -19,6 +19,7 @@ class Source(NamedTuple):
     grammar: str
     path: str
     kinds: tuple[str, ...] = (FUNCTION,)
+    plain_comments: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,14 @@ class ParsingHere:
 def parse_source(source: Source, seconds: float) -> Parsed:
     """The functions of one file; whatever is raised for it is its failure."""
     try:
-        return declarations(source.data, source.grammar, source.path, source.kinds, seconds=seconds)
+        return declarations(
+            source.data,
+            source.grammar,
+            source.path,
+            source.kinds,
+            plain_comments=source.plain_comments,
+            seconds=seconds,
+        )
     except UnicodeDecodeError as error:
         return ParseFailure("not_utf8", str(error))
     except ParseTimeoutError as error:
