@@ -26,7 +26,7 @@ from pipelines.dedupe_contamination import Decontamination
 from pipelines.dedupe_existing import ExistingUnit, existing_units, find_existing
 from pipelines.dedupe_files import TemporaryFiles
 from pipelines.dedupe_finish import FinishDedupe
-from pipelines.dedupe_input import InputUnit, find_input
+from pipelines.dedupe_input import InputUnit, find_input, set_folders
 from pipelines.dedupe_match import MatchPartition
 from pipelines.dedupe_resolve import ResolveRows
 from pipelines.dedupe_scan import ScanUnit
@@ -44,6 +44,9 @@ from schemas.manifest import MANIFEST_NAME, parse_manifest
 
 END = None
 SHARD_BYTES = 256 << 20
+LEAST_SHARD_BYTES = 32 << 20
+SHARDS = 8
+"""Where the input gives less than so many shards: a shard is one worker's work, whatever their number."""
 SLICE_BYTES = 16 << 20
 PARTITION_BYTES = 64 << 20
 KEY_BYTES = 20
@@ -64,8 +67,8 @@ def partitions_for(rows: int, config: DedupeConfig) -> int:
 
 
 def shardings_for(config: DedupeConfig, size: int, shards: int | None) -> dict[str, Sharding]:
-    """How each split is cut: `shards` in all by their shares, or one a SHARD_BYTES of input; at least one each."""
-    total = shards or max(1, math.ceil(size / SHARD_BYTES))
+    """How each split is cut: `shards` in all by their shares, or by the bytes of the input; at least one each."""
+    total = shards or max(1, math.ceil(size / SHARD_BYTES), min(SHARDS, size // LEAST_SHARD_BYTES))
     found = {}
     for split, share in config.shares().items():
         own = max(1, round(total * share))
@@ -106,7 +109,7 @@ def build_graph(
         | "by shard" >> beam.GroupByKey()
         | step("write", WriteShard(layout))
         | "all files" >> beam.GroupByKey()
-        | "finish" >> beam.ParDo(FinishDedupe(job, config, files.folder, rows))
+        | "finish" >> beam.ParDo(FinishDedupe(job, config, files.folder, rows, set_folders(units)))
     )
 
 
@@ -118,7 +121,12 @@ def make_parser() -> JobParser:
         inputs="folders of pair sets, or tables with anchor and positive (.parquet, .jsonl, .jsonl.gz)",
     )
     add = parser.add_argument
-    add("--shards", type=int, metavar="N", help="data files in all (default: one a 256 MB of input)")
+    add(
+        "--shards",
+        type=int,
+        metavar="N",
+        help="data files in all (default: one a 32 MB of input up to 8, one a 256 MB above)",
+    )
     add("--threshold", type=float, help="similarity of near-duplicates (default: 0.8 for text, 0.7 for code)")
     add("--on", choices=SIDES, help="what near-duplicates are told by (default: joint for text, positive for code)")
     add("--leak-threshold", type=float, help="similarity of leaks between splits (default: 0.6)")
@@ -195,7 +203,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     }
     options = pipeline_options(command, found.bytes)
     begun = start_run(args.output, settings, overwrite=args.overwrite)
-    job = Job(JOB, args.output, settings, args.seed, begun)
+    job = Job(JOB, args.output, settings, args.seed, begun, found.parents())
     temporary = storage.join(args.temp or storage.join(args.output, TEMPORARY_FOLDER), begun.run_id)
     layout = Layout(
         config, TemporaryFiles(temporary), args.output, shardings, args.seed, args.source, args.keep_rejects

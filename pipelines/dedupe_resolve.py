@@ -7,8 +7,8 @@ evidence for each unit, and the counts that hold for the whole input.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import astuple
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -82,13 +82,10 @@ class ResolveRows(beam.DoFn):
             )
             summary["groups"]["losses"] = losses_to_json(lost)
             names = self._benchmarks(verdicts, found, benchmarks)
-            kept_sets = pa.array([sets.get(unit) for unit in places[:, 0].tolist()], pa.string())
-            table = self._table(known, verdicts, places[:, 1], names, kept_sets)
+            self._write(known, verdicts, places, Said(names, sets))
             if decision:
                 dropped = verdicts.codes[found.rows] == found.codes
                 summary["contamination"] = count_rows(decision, dropped, self.wanted.texts().names)
-            for unit in np.intersect1d(places[:, 0], new).tolist():
-                write_table(self.files.path("verdicts", unit), table.filter(pa.array(places[:, 0] == unit)))
         for unit in new:
             yield f"{unit:06d}", b""
         yield PASSING, json.dumps({"summary": summary}).encode()
@@ -158,35 +155,15 @@ class ResolveRows(beam.DoFn):
         paths = [(unit, self.files.path("contamination", unit)) for unit in units]
         return decide([(unit, read_arrays(storage.read_bytes(path), FOUND_KINDS)) for unit, path in paths], self.wanted)
 
-    def _table(
-        self, known: pa.Table, verdicts: Verdicts, numbers: np.ndarray, benchmarks: pa.Array, sets: pa.Array
-    ) -> pa.Table:
-        """Verdicts and evidence of all touched rows; `sets` names the earlier set of those that are of one."""
-        row_ids, pair_ids = _hex(known, "row"), _hex(known, "pair")
-        removed = verdicts.codes > 0
-        keepers = pa.array(verdicts.keepers, mask=verdicts.keepers < 0)
-        rules = [pa.array([rule[i] for rule in RULES]).take(pa.array(verdicts.codes)) for i in range(3)]
-        compared = removed & (verdicts.codes != EMPTY)
-        columns = {
-            "row": pa.array(numbers.astype(np.uint32)),
-            "code": pa.array(verdicts.codes),
-            "cluster": pa.array(verdicts.clusters),
-            "removed_row_id": row_ids,
-            "kept_row_id": row_ids.take(keepers),
-            "removed_pair_id": pair_ids,
-            "kept_pair_id": pair_ids.take(keepers),
-            "stage": rules[0],
-            "reason": rules[1],
-            "rule": rules[2],
-            "side": pa.array(np.array(SIDES, object)[verdicts.sides], pa.string(), mask=~compared),
-            "similarity": pa.array(verdicts.similarity, mask=np.isnan(verdicts.similarity)),
-            "bands_shared": pa.array(verdicts.bands, mask=verdicts.bands == 0),
-            "removed_group": known["group"],
-            "kept_group": known["group"].take(keepers),
-            "kept_set": sets.take(keepers),
-            "benchmark": benchmarks,
-        }
-        return pa.table(columns).cast(VERDICT_SCHEMA)
+    def _write(self, known: pa.Table, verdicts: Verdicts, places: np.ndarray, said: Said) -> None:
+        """A file of verdicts for each unit that is new, with the rows that go or change their cluster."""
+        own = known["pair_low"].to_numpy().view(np.int64)
+        told = np.flatnonzero((verdicts.codes > 0) | (verdicts.clusters != own))
+        units = places[told, 0]
+        for unit in np.setdiff1d(units, list(said.sets)).tolist():
+            mine = told[np.searchsorted(units, unit) : np.searchsorted(units, unit, "right")]
+            table = _table(known, verdicts, mine, places, said)
+            write_table(self.files.path("verdicts", unit), table)
 
     def _benchmarks(self, verdicts: Verdicts, found: Contamination, benchmarks: np.ndarray) -> pa.Array:
         """The benchmark of each row that contamination dropped."""
@@ -195,6 +172,48 @@ class ResolveRows(beam.DoFn):
             if verdicts.codes[row] == code:
                 names[row] = self.wanted.texts().names[benchmark]
         return pa.array(names, pa.string())
+
+
+@dataclass(frozen=True)
+class Said:
+    """What evidence says besides verdicts."""
+
+    benchmarks: pa.Array
+    """Of each row, where contamination dropped it."""
+    sets: Mapping[int, str]
+    """Which units are of an earlier set, and its data_id."""
+
+
+def _table(known: pa.Table, verdicts: Verdicts, mine: np.ndarray, places: np.ndarray, said: Said) -> pa.Table:
+    """Verdicts and evidence of the rows `mine`."""
+    codes, similarity, bands = verdicts.codes[mine], verdicts.similarity[mine], verdicts.bands[mine]
+    keepers = verdicts.keepers[mine]
+    kept = pa.array(keepers, mask=keepers < 0)
+    sets = [
+        said.sets.get(unit) if keeper >= 0 else None for unit, keeper in zip(places[keepers, 0], keepers, strict=True)
+    ]
+    rules = [pa.array([rule[i] for rule in RULES]).take(pa.array(codes)) for i in range(3)]
+    compared = (codes > 0) & (codes != EMPTY)
+    columns = {
+        "row": pa.array(places[mine, 1].astype(np.uint32)),
+        "code": pa.array(codes),
+        "cluster": pa.array(verdicts.clusters[mine]),
+        "removed_row_id": _hex(known, "row", mine),
+        "kept_row_id": _hex(known, "row", keepers),
+        "removed_pair_id": _hex(known, "pair", mine),
+        "kept_pair_id": _hex(known, "pair", keepers),
+        "stage": rules[0],
+        "reason": rules[1],
+        "rule": rules[2],
+        "side": pa.array(np.array(SIDES, object)[verdicts.sides[mine]], pa.string(), mask=~compared),
+        "similarity": pa.array(similarity, mask=np.isnan(similarity)),
+        "bands_shared": pa.array(bands, mask=bands == 0),
+        "removed_group": known["group"].take(pa.array(mine)),
+        "kept_group": known["group"].take(kept),
+        "kept_set": pa.array(sets, pa.string()),
+        "benchmark": said.benchmarks.take(pa.array(mine)),
+    }
+    return pa.table(columns).cast(VERDICT_SCHEMA)
 
 
 class GroupCounts:
@@ -259,7 +278,9 @@ def _codes(stage: str, reason: str) -> list[int]:
     return [code for code, rule in enumerate(RULES) if rule[:2] == (stage, reason)]
 
 
-def _hex(known: pa.Table, name: str) -> pa.Array:
-    halves = np.stack([known[f"{name}_high"].to_numpy(), known[f"{name}_low"].to_numpy()], 1)
+def _hex(known: pa.Table, name: str, rows: np.ndarray) -> pa.Array:
+    """The ids of rows as hexadecimal digits; null for row -1."""
+    halves = np.stack([known[f"{name}_high"].to_numpy()[rows], known[f"{name}_low"].to_numpy()[rows]], 1)
     digits = halves.astype(">u8").tobytes().hex()
-    return pa.array([digits[i : i + 32] for i in range(0, len(digits), 32)], pa.string())
+    ids = [digits[i : i + 32] for i in range(0, len(digits), 32)]
+    return pa.array([None if row < 0 else name for row, name in zip(rows.tolist(), ids, strict=True)], pa.string())
