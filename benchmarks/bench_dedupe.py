@@ -38,7 +38,9 @@ from benchmarks.real_texts import documents
 
 PEERS = Path(__file__).with_name("dedupe_peers.py")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "ARROW_IO_THREADS"), "1")
-PASSAGE_CHARS = 650
+PASSAGE_CHARS = 2600
+PIECES = 9
+"""Of a document: two that share one are far from any threshold."""
 BATCH = 5000
 
 
@@ -55,17 +57,17 @@ class Figures:
 def recombined(count: int, chars: int, seed: int) -> Iterator[tuple[str, str, str]]:
     """(anchor, positive, group) of documents that are made of real passages; one in ten resembles an earlier one."""
     rng = random.Random(seed)
-    passages = documents(6000, 4 * PASSAGE_CHARS, seed)
+    passages, piece = documents(6000, PASSAGE_CHARS, seed), max(60, chars // PIECES)
     recent: list[list[str]] = []
     for _ in range(count):
         if recent and rng.random() < 0.1:
             parts = list(rng.choice(recent))
             for _ in range(rng.randrange(2)):
-                parts[rng.randrange(len(parts))] = _piece(passages, rng, 60)
+                parts[rng.randrange(len(parts))] = _piece(passages, rng, max(10, piece // 10))
         else:
             parts = []
             while sum(map(len, parts)) < chars:
-                parts.append(_piece(passages, rng, min(chars, PASSAGE_CHARS)))
+                parts.append(_piece(passages, rng, piece))
         recent.append(parts)
         recent = recent[-5000:]
         middle = max(1, len(parts) // 2)
