@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple
+from dataclasses import astuple, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipelines import storage
-from schemas.attribution import ATTRIBUTION_NAME, COLUMNS, Attribution, plain, write_attribution
+from schemas.attribution import (
+    ATTRIBUTION_NAME,
+    COLUMNS,
+    UNKNOWN,
+    Attribution,
+    plain,
+    read_attribution,
+    write_attribution,
+)
 from schemas.manifest import FileEntry
 
 _FOUND_IN = ("file", "metadata", "notice", "tag")
+_PLACE = ("provenance.repo", "provenance.revision", "provenance.license")
+
+
+def _counted(batch: pa.RecordBatch) -> Iterator[Attribution]:
+    """One line for each repository, revision and licence of a batch of rows, with nothing of where it is stated."""
+    place = batch.column("provenance")
+    columns = {name: pc.struct_field(place, name) for name in ("repo", "revision", "license")}
+    counts = pa.table(columns).group_by(list(columns)).aggregate([([], "count_all")]).to_pylist()
+    for line in counts:
+        if line["repo"] is not None:
+            yield Attribution(
+                line["repo"], line["revision"] or "", line["license"] or UNKNOWN, "", "", "", line["count_all"]
+            )
 
 
 class AttributionSums:
@@ -39,7 +65,7 @@ class AttributionSums:
         file = "min(CASE WHEN license_file = '' THEN NULL ELSE license_file || char(10) || license_url END)"
         found = self._table.execute(
             f"SELECT repo, revision, license, {places}, {file}, sum(rows) FROM lines "
-            "GROUP BY repo, revision, license ORDER BY repo, revision, license"
+            "GROUP BY repo, revision, license HAVING sum(rows) > 0 ORDER BY repo, revision, license"
         )
         for repo, revision, license, *stated, place, rows in found:
             path, _, url = (place or "").partition("\n")
@@ -55,6 +81,25 @@ class AttributionSums:
         with storage.writing(path) as file:
             count, size, sha256 = write_attribution(file, self.lines())
         return FileEntry(path=ATTRIBUTION_NAME, split=None, rows=count, bytes=size, sha256=sha256, data_sum=None)
+
+    def add_again(self, folders: Iterable[str], output: str, files: Iterable[FileEntry]) -> None:
+        """What the pair sets in `folders` say, of the rows that the data files in `output` hold.
+
+        Nothing where no set says anything. Rows of no repository are counted nowhere.
+        """
+        known = [
+            path for path in (storage.join(folder, ATTRIBUTION_NAME) for folder in folders) if storage.exists(path)
+        ]
+        if not known:
+            return
+        for path in known:
+            with storage.open_read(path) as file, io.TextIOWrapper(file, "utf-8", newline="\n") as text:
+                self.add(replace(line, rows=0) for line in read_attribution(text))
+        for entry in files:
+            if entry.folder == "data":
+                with storage.open_read(storage.join(output, entry.path)) as file:
+                    for batch in pq.ParquetFile(file).iter_batches(columns=list(_PLACE)):
+                        self.add(_counted(batch))
 
     def close(self) -> None:
         """Delete the table."""

@@ -12,6 +12,7 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines import storage
+from pipelines.attribution import AttributionSums
 from pipelines.contamination_table import note_contamination
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.finish import Job, finish_pair_set
@@ -27,8 +28,10 @@ LARGEST_GROUP = 0.1
 class FinishDedupe(beam.DoFn):
     """Sums the ledgers, checks them against what was decided and against the shares, and writes the manifest."""
 
-    def __init__(self, job: Job, config: DedupeConfig, temporary: str, rows: int | None) -> None:
-        self.job, self.config, self.temporary, self.rows = job, config, temporary, rows
+    def __init__(
+        self, job: Job, config: DedupeConfig, temporary: str, rows: int | None, folders: tuple[str, ...] = ()
+    ) -> None:
+        self.job, self.config, self.temporary, self.rows, self.folders = job, config, temporary, rows, folders
 
     def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[str]:
         """`element` is the one group of everything; gives the data id."""
@@ -47,7 +50,9 @@ class FinishDedupe(beam.DoFn):
         groups = sum_losses([summary["groups"].get("losses", {})])
         for kind, losses in (("source", sources), ("group", groups)):
             warnings += note_losses(ledger, kind, losses, self.config.max_source_loss)
-        manifest = finish_pair_set(self.job, ledger, files, warnings)
+        with AttributionSums() as attribution:
+            attribution.add_again(self.folders, self.job.output, files)
+            manifest = finish_pair_set(self.job, ledger, files, warnings, attribution)
         storage.delete([self.temporary])
         yield manifest.data_id
 

@@ -6,8 +6,9 @@ Pair sets are read as they are; plain tables (Parquet, JSONL) become pairs as th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -87,6 +88,11 @@ class Input:
     def bytes(self) -> int:
         """Bytes of all files."""
         return sum(file.bytes for file in self.files)
+
+    def parents(self) -> tuple[Mapping[str, Any], ...]:
+        """What the result keeps of the pair sets, by data_id."""
+        found = [_manifest(folder).as_parent() for folder in self.folders]
+        return tuple(sorted(found, key=lambda parent: parent["data_id"]))
 
     def units(self) -> tuple[InputUnit, ...]:
         """The input in units of UNIT_BYTES, smaller ones where it has fewer than UNITS of them; by input alone."""
@@ -179,6 +185,12 @@ def _manifest(folder: str) -> Manifest:
 
 def _data_files(folder: str) -> list[storage.FileInfo]:
     return storage.list_files(storage.join(folder, "data"))
+
+
+def set_folders(units: Sequence[InputUnit]) -> tuple[str, ...]:
+    """The folders of the pair sets that the units are of, in order."""
+    pieces = (piece for unit in units if not unit.is_plain for piece in unit.pieces)
+    return tuple(sorted({piece.path.replace("\\", "/").rsplit("/", 2)[0] for piece in pieces}))
 
 
 def read_pair_sets(unit: InputUnit, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:

@@ -2,12 +2,15 @@
 
 import io
 import subprocess
+from collections import Counter
+from dataclasses import astuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.attribution import AttributionSums
+from pipelines.dedupe import main as dedupe
 from pipelines.mine_code import main
 from schemas.attribution import Attribution, read_attribution, write_attribution
 from schemas.pair_set import read_manifest, read_pair_set
@@ -113,3 +116,29 @@ def test_a_stray_one_is_a_fault(make_pair_set):
     folder = make_pair_set(3)
     (folder / "ATTRIBUTION.tsv").write_text("repo\n")
     assert any("ATTRIBUTION.tsv is not named" in fault for fault in faults(str(folder)))
+
+
+def test_dedupe_carries_it_on_for_the_rows_that_stay(tmp_path):
+    for name, license in (("one", "MIT"), ("two", "ISC"), ("three", "ISC")):
+        repository(tmp_path / "repos" / name, license)
+    other = GOOD.replace("two numbers", "three words").replace("a + b", "a % b")
+    (tmp_path / "repos" / "three" / "c.py").write_text(other)
+    subprocess.run(["git", "-C", str(tmp_path / "repos" / "three"), "add", "-A"], check=True)
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", "-C", str(tmp_path / "repos" / "three"), *who, "commit", "-q", "-m", "two"], check=True)
+    mined, clean = tmp_path / "mined", tmp_path / "clean"
+    assert main(["--input", f"{tmp_path}/repos/*", "--output", str(mined), "--quiet"]) == 0
+    shares = ["--validation-share", "0", "--test-share", "0"]
+    assert dedupe(["--input", str(mined), "--output", str(clean), *shares, "--quiet"]) == 0
+    assert list(faults(str(clean))) == []
+    places = read_pair_set(clean).to_table(columns=["provenance"])["provenance"].to_pylist()
+    kept = Counter((place["repo"], place["revision"], place["license"]) for place in places)
+    before = {line[:3]: line[3:6] for line in map(astuple, read_lines(mined))}
+    after = read_lines(clean)
+    assert 0 < len(places) < 7
+    assert {(line.repo, line.revision, line.license): line.rows for line in after} == kept
+    assert all(astuple(line)[3:6] == before[astuple(line)[:3]] for line in after)
+
+
+def read_lines(folder):
+    return list(read_attribution((folder / "ATTRIBUTION.tsv").read_text().splitlines()))
