@@ -7,6 +7,7 @@ scripts without spaces are counted by their characters.
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ from miners.near_duplicates.words import words as spoken_words
 
 _ASCII_WORD = re.compile(r"\w+")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-_LETTERS = re.compile("[A-Za-z]+")
+_LETTERS = string.ascii_letters.encode()
+_BLANKS = bytes(byte for byte in range(128) if chr(byte).isspace())
 _BOILERPLATE = re.compile(
     r"""^\W*(?:todo|fixme|xxx|hack)\b                                       # work to be done, as a note's first word
       | \bcopyright\s+(?:\(c\)|©|\d{4}|by\b|the\b|holders?\b) | \(c\)\s+copyright\b | ©\s*\d{4}
@@ -163,7 +165,9 @@ def _top_word_share(words: Sequence[str], least: int) -> float:
 
 
 def _letter_share(text: str) -> float:
+    if text.isascii():
+        plain = text.encode()
+        visible = len(plain.translate(None, _BLANKS))
+        return (len(plain) - len(plain.translate(None, _LETTERS))) / max(1, visible)
     bare = "".join(text.split())
-    if bare.isascii():
-        return sum(map(len, _LETTERS.findall(bare))) / max(1, len(bare))
     return sum(unicodedata.category(char)[0] in "LM" for char in bare) / max(1, len(bare))

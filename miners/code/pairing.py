@@ -16,7 +16,7 @@ from miners.code.language import Language
 from miners.code.licenses import LicenseFinding
 from miners.code.pair_rules import function_reason, language_reason, text_reason
 from miners.code.permalinks import Permalinks
-from miners.code.secret_removal import parses_as_before, without_secrets
+from miners.code.secret_removal import may_hold_secrets, parses_as_before, without_secrets
 from schemas.attribution import UNKNOWN, Attribution
 from schemas.ledger import Ledger
 from schemas.pair import (
@@ -112,7 +112,9 @@ def _row(candidate: Candidate, language: str | None, config: CodeConfig, ledger:
     function, file, anchor = candidate
     code, raw, quality = function.code, function.docstring_raw, ()
     reason = language_reason(language, config.filters) if config.filters else None
-    if reason is None and config.secrets != "keep":
+    texts = (anchor, code, raw or "", function.docstring or "")
+    has_secrets = reason is None and config.secrets != "keep" and may_hold_secrets(texts)
+    if has_secrets:
         anchor, found = without_secrets(anchor)
         code, in_code = without_secrets(code)
         raw, _ = without_secrets(raw or "")
@@ -126,6 +128,7 @@ def _row(candidate: Candidate, language: str | None, config: CodeConfig, ledger:
         ledger.drop("pair", reason)
         return _reject("pair", reason, function, file, config)
     ledger.keep("pair")
+    provenance = _provenance(function, file)
     return make_pair(
         kind=PAIR_KINDS[function.kind],
         language=file.language.name,
@@ -133,17 +136,17 @@ def _row(candidate: Candidate, language: str | None, config: CodeConfig, ledger:
         positive=code,
         place=(*file.key, function.start_byte, function.end_byte),
         group=file.place.repo,
-        provenance=replace(_provenance(function, file), docstring_raw=raw),
+        provenance=replace(provenance, docstring_raw=raw) if has_secrets else provenance,
         signals=make_signals(anchor, code, docstring_language=language, quality=quality),
-        documentation=_documentation(function, file.language, config),
+        documentation=_documentation(function, file.language, config, has_secrets),
     )
 
 
-def _documentation(function: Function, language: Language, config: CodeConfig) -> Documentation:
+def _documentation(function: Function, language: Language, config: CodeConfig, has_secrets: bool) -> Documentation:
     """What the anchor does not hold of the documentation, and its parts."""
     docstring, summary = function.docstring or "", function.summary
     prose = _prose(function, language)
-    if config.secrets != "keep":
+    if has_secrets:
         prose, _ = without_secrets(prose)
         docstring, found = without_secrets(docstring)
         summary = without_secrets(summary)[0] if found and summary else summary

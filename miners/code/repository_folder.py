@@ -27,14 +27,15 @@ class FolderRepository:
         self.about: About = installed or About(os.path.splitext(base)[0] if single else base)
         self._prefix = f"{base}/" if installed and not single else ""
         self.broken: list[str] = []
+        self._modified: dict[str, int] = {}
         self.entries = in_order([self._entry(self._root, base)] if single else self._walk())
 
     def read(self, entry: Entry) -> bytes:
         """The bytes of a regular file that is no link, even if it became one since it was listed."""
         try:
             handle = os.open(entry.key, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-            with os.fdopen(handle, "rb") as file:
-                data = file.read(MAX_FILE_BYTES + 1)
+            with os.fdopen(handle, "rb", buffering=0) as file:
+                data = file.read(min(os.fstat(handle).st_size, MAX_FILE_BYTES) + 1)
         except OSError as error:
             raise UnreadableError(str(error.strerror or error)) from None
         if len(data) > MAX_FILE_BYTES:
@@ -45,6 +46,7 @@ class FolderRepository:
         """Nothing is held open."""
 
     def _walk(self) -> Iterator[Entry]:
+        below = os.path.join(self._root, "")
         folders = [self._root]
         while folders:
             folder = folders.pop()
@@ -58,11 +60,15 @@ class FolderRepository:
                     if item.name not in _NOT_SOURCE:
                         folders.append(item.path)
                 else:
-                    yield self._entry(item.path, self._prefix + os.path.relpath(item.path, self._root))
+                    yield self._entry(item.path, self._prefix + item.path[len(below) :])
 
     def _entry(self, path: str, name: str) -> Entry:
         safe = safe_path(name.replace(os.sep, "/"))
-        status = os.lstat(path)
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:  # deleted since its folder was listed
+            return Entry(safe or "", 0, "not_a_file", path)
+        self._modified[path] = status.st_mtime_ns
         refusal = None
         if safe is None:
             refusal, safe = "unsafe_name", os.fsencode(name).decode("utf-8", "replace")
@@ -76,5 +82,5 @@ class FolderRepository:
         """Paths, sizes and times of the files: what tells this state of the folder from another."""
         parts: list[str | int] = []
         for entry in self.entries:
-            parts += [entry.path, entry.size, os.lstat(entry.key).st_mtime_ns]
+            parts += [entry.path, entry.size, self._modified.get(entry.key, 0)]
         return parts
