@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from miners.web import PassageConfig, WebConfig, mine_records, read_records
+from miners.web.extraction import EXTRACTORS
 from miners.web.privacy import KINDS as REDACTED
 from miners.web.privacy import PrivacyConfig
 from miners.web.quality import SOURCES, Thresholds, select_rules
@@ -79,6 +80,12 @@ def make_parser() -> JobParser:
         f"{', '.join(DIRECTIVES)} (default: none)",
     )
     parser.add_argument(
+        "--extractor",
+        choices=EXTRACTORS,
+        help="what finds a page's main content (default: resiliparse with pairmill's own rules; "
+        "trafilatura is an extra and ten times slower)",
+    )
+    parser.add_argument(
         "--languages",
         metavar="CODES",
         help="keep only these languages: BCP 47 codes with commas between, such as en,de (default: all)",
@@ -139,6 +146,7 @@ def read_config(command: Command) -> WebConfig:
     for name in ("max_pairs_per_page", "max_pairs_per_domain"):
         if getattr(args, name) is not None:
             settings[name] = getattr(args, name)
+    settings["extractor"] = args.extractor or settings["extractor"]
     settings["overlapping"] = settings["overlapping"] and not args.non_overlapping
     settings["within_section"] = settings["within_section"] or args.within_section
     return make_config(settings)

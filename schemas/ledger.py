@@ -29,6 +29,7 @@ REASONS: dict[str, tuple[str, ...]] = {
         "robots",
     ),
     "mine-web/page": (
+        "too_complex",
         "no_main_text",
         "language",
         "gopher_words",
@@ -104,7 +105,7 @@ FAILURES: dict[str, tuple[str, ...]] = {
         "bad_http",
         "bad_body",
     ),
-    "mine-web/page": ("broken_html",),
+    "mine-web/page": ("broken_html", "extraction_timeout"),
     "mine-web/passage": (),
     "mine-web/pair": (),
     "mine-code/file": (

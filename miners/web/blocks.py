@@ -1,23 +1,22 @@
-"""The blocks of a page's main content in page order: headings, paragraphs and list entries, with their link text.
+"""The blocks of a page in page order: headings, paragraphs and list entries, with how much of each is link text.
 
-resiliparse marks headings, paragraphs, list entries and links in its text when it is asked for minimal HTML, which
-costs nothing more than plain text does; this reads those marks. Every text in it is escaped, so a tag is a tag.
+resiliparse marks headings, paragraphs, list entries and links in its text when it is asked for minimal HTML. The text
+is the plain text's, at no more cost, and escaped, so what looks like a tag is one.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from html import unescape
+from typing import NamedTuple
 
-_LINK = re.compile(r"<a href=\"[^\"]*\">(.*?)</a>", re.DOTALL)
 _TAG = re.compile(r"</?(?:a|p|h[1-6]|li|ul|ol|pre|br)(?: [^>]*)?>")
-_HEADING = re.compile(r"<h([1-6])>")
+_TEXT_TAG = re.compile(r"<(/?)(p|h[1-6]|li|pre)>")
+_LINK_TAG = re.compile(r"<(?:a [^>]*|/a)>")
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One line of a page's content: a heading, a paragraph, a list entry."""
+class Block(NamedTuple):
+    """One line of a page: a heading, a paragraph, a list entry, or text that stands in none of them."""
 
     text: str
     """Without line breaks, with every run of white space as one space; never empty."""
@@ -25,24 +24,54 @@ class Block:
     """1 to 6 for a heading, 0 for other text."""
     link_chars: int = 0
     """How many of the text's characters are text of links."""
+    in_text_element: bool = False
+    """Whether it stands in an element that is for text: a paragraph, a heading, a list entry, preformatted text."""
+
+    @property
+    def link_share(self) -> float:
+        """The part of the text that is text of links, 0 to 1."""
+        return self.link_chars / len(self.text)
 
 
 def read_blocks(markup: str) -> list[Block]:
-    """The blocks of resiliparse's minimal HTML."""
+    """The blocks of resiliparse's minimal HTML with links and list bullets."""
     blocks: list[Block] = []
+    element = ""
     for line in markup.replace("<br>", "\n").split("\n"):
         if "<" not in line:
             text = _clean(line)
-            if text:
-                blocks.append(Block(text))
-            continue
-        text = _clean(_TAG.sub("", line))
-        if not text:
-            continue
-        heading = _HEADING.search(line)
-        links = sum(len(_clean(_TAG.sub("", link))) for link in _LINK.findall(line))
-        blocks.append(Block(text, int(heading.group(1)) if heading else 0, min(links, len(text))))
+            links, within = 0, element
+        else:
+            within = element
+            for end, name in _TEXT_TAG.findall(line):
+                element = "" if end else name
+                if not end and (not within or within == "li" or name[0] == "h"):
+                    within = name
+            text = _clean(_TAG.sub("", line))
+            links = _link_chars(line) if "<a " in line or "</a>" in line else 0
+        if text:
+            level = int(within[1]) if within[:1] == "h" else 0
+            blocks.append(Block(text, level, min(links, len(text)), bool(within)))
     return blocks
+
+
+def text_blocks(text: str) -> list[Block]:
+    """The blocks of plain text, one a line."""
+    return [Block(line, 0, 0, True) for line in map(_clean, text.split("\n")) if line]
+
+
+def _link_chars(line: str) -> int:
+    """How many characters of a line are text of links; a link may begin before the line or end after it."""
+    chars = position = 0
+    tags = list(_LINK_TAG.finditer(line))
+    linked = line.startswith("</a", tags[0].start())
+    for tag in tags:
+        if linked:
+            chars += len(_clean(_TAG.sub("", line[position : tag.start()])))
+        linked, position = not line.startswith("</", tag.start()), tag.end()
+    if linked:
+        chars += len(_clean(_TAG.sub("", line[position:])))
+    return chars
 
 
 def _clean(text: str) -> str:

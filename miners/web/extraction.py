@@ -1,39 +1,64 @@
-"""The main content of a page, as paragraphs in page order.
+"""The main content of a page, as blocks in page order.
 
-resiliparse finds the main content; with formatting preserved each of its lines is a paragraph. What is then wrong is
-boilerplate, so a second pass over the lines keeps those that read as prose.
+resiliparse finds the main content; our own pass over its blocks (`boilerplate`) leaves the text. trafilatura may be
+asked for instead. A page that would take too long is refused before it is parsed: the parser and the extractor are C
+and cannot be stopped, so what bounds their time is how much markup they are given.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 from resiliparse.extract.html2text import extract_plain_text
-from resiliparse.parse.html import HTMLTree
+from resiliparse.parse.html import DOMContext, HTMLTree, traverse_dom
+from resiliparse.process_guard import ExecutionTimeout, time_guard
 
-from miners.web.blocks import Block, read_blocks
+from miners.web.blocks import Block, read_blocks, text_blocks
+from miners.web.boilerplate import is_prose, without_boilerplate
 from miners.web.charset import decode_page
-from miners.web.text_length import token_count
+from miners.web.trafilatura_text import check_trafilatura, read_with_trafilatura
 
-_SENTENCE_END = re.compile(r"[.!?…:;。！？：；।॥۔؟።။៕][\"'”’»)\]」』）]*$")
-LEAST_TOKENS = 5
-"""Shorter lines are menus, buttons and bylines more often than sentences."""
-LONG_TOKENS = 20
-"""A line this long is prose even where its last character does not say so (quotes, footnote marks, lost full stops)."""
+EXTRACTORS = ("resiliparse", "trafilatura")
 
+MOST_TAGS = 200_000
+"""Browsers' pages have about a thousand; the whole HTML standard on one page has 300,000."""
+MOST_DEPTH = 512
+"""Elements inside each other; the extractor's time grows with it times the elements. Browsers stop at 512."""
+MOST_ATTRIBUTES = 20_000
+"""Of one tag; the parser's time grows with their square, to a second and a half at this number."""
+MOST_SECONDS = 20
+"""The limits above keep the C code below it; this stops what is Python, trafilatura above all."""
 
-MOST_DEPTH = 1000
-"""Elements inside each other; the extractor's time grows with the square of it, and browsers stop at 512."""
-_TAG = re.compile(rb"<(/?)([A-Za-z][A-Za-z0-9]*)")
-_NO_DEPTH = frozenset(
-    b"area base br col embed hr img input link meta source track wbr p li dt dd tr td th option".split()
+_LITTLE_TEXT = 250
+"""Main content of fewer characters than two passages have is taken for a miss of the extractor."""
+_MISS = 5
+"""The miss is sure where the page's paragraphs have this many times the text."""
+_LONG_RUN = 40_000
+"""Bytes; a tag with MOST_ATTRIBUTES has twice as many at the least, so that one place looked at lies in it."""
+_TAGS_CHECKED = 4_000
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)")
+_ATTRIBUTE = re.compile(rb"[^\s\"'>/=]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]*))?")
+_VOID = frozenset(
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
 )
+_NO_DEPTH = _VOID | {"p", "li", "dt", "dd", "tr", "td", "th", "option"}
 """Elements without an end tag, or whose end tag is often left out."""
 
 
 class BrokenHtml(ValueError):
-    """The parser or the extractor gave up on a page, or would."""
+    """The parser or the extractor gave up on a page."""
+
+
+class TooComplex(ValueError):
+    """A page with more markup than can be taken in bounded time."""
+
+
+class TooSlow(RuntimeError):
+    """A page whose extraction was stopped by its time limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,66 +68,136 @@ class PageText:
     title: str
     """Of the page's head; empty where it has none."""
     blocks: tuple[Block, ...]
-    """Headings and prose in page order."""
+    """Headings, paragraphs and list entries in page order; the headline is none of them."""
 
     def paragraphs(self) -> list[str]:
-        """The texts that are no headings, in page order."""
-        return [block.text for block in self.blocks if not block.heading_level]
+        """The texts of the blocks, in page order."""
+        return [block.text for block in self.blocks]
 
 
 def paragraphs(html: bytes, content_type: str | None = None) -> list[str]:
-    """The main content's paragraphs in page order; empty where the page has none.
+    """The main content's paragraphs, headings and list entries in page order; empty where the page has none.
 
-    `content_type` is the HTTP header, whose charset goes before the page's own. Raises BrokenHtml.
+    `content_type` is the HTTP header, whose charset goes before the page's own. Raises as `page_text` does.
     """
     return page_text(html, content_type).paragraphs()
 
 
-def page_text(html: bytes, content_type: str | None = None) -> PageText:
-    """The main content of a page, headings included. Raises BrokenHtml."""
-    _check_depth(html)
+def check_extractor(name: str) -> None:
+    """Raise ValueError for an extractor that there is not, or that is not installed."""
+    if name not in EXTRACTORS:
+        raise ValueError(f"there is no extractor {name!r}; give one of {', '.join(EXTRACTORS)}")
+    if name == "trafilatura":
+        check_trafilatura()
+
+
+def page_text(html: bytes, content_type: str | None = None, extractor: str = "resiliparse") -> PageText:
+    """The main content of a page by one of EXTRACTORS. Raises BrokenHtml, TooComplex, TooSlow."""
+    check_complexity(html)
+    if extractor == "trafilatura":
+        with _time_limit():
+            return PageText(*read_with_trafilatura(decode_page(html, content_type)))
     try:
-        tree = HTMLTree.parse(decode_page(html, content_type))
-        markup = extract_plain_text(
-            tree,
-            preserve_formatting="minimal_html",
-            main_content=True,
-            links=True,
-            list_bullets=False,
-            alt_texts=False,
-            comments=False,
-            post_meta=False,
-        )
-        title = tree.title
+        title, blocks = _read(decode_page(html, content_type))
+    except TooComplex:
+        raise
     except (ValueError, RuntimeError) as error:
         raise BrokenHtml(str(error)) from None
-    blocks = (block for block in read_blocks(markup) if block.heading_level or is_prose(block.text))
-    return PageText(" ".join((title or "").split()), tuple(blocks))
+    return PageText(title, tuple(blocks))
 
 
-def _check_depth(html: bytes) -> None:
-    if html.count(b"<") <= 4 * MOST_DEPTH:  # at worst half a second, and no scan of the common page
+def _read(html: str) -> tuple[str, list[Block]]:
+    # resiliparse takes the class of an embedded post for one of share buttons; the author quotes it
+    tree = HTMLTree.parse(html.replace("twitter-tweet", "quoted-post"))
+    _check_depth(html, tree)
+    title = " ".join((tree.title or "").split())
+    blocks = without_boilerplate(title, read_blocks(_extract(tree, main_content=True)))
+    if _chars(blocks) < _LITTLE_TEXT:
+        everything = read_blocks(_extract(tree, main_content=False))
+        in_elements = without_boilerplate(title, [block for block in everything if block.in_text_element])
+        if _chars(in_elements) > _MISS * _chars(blocks):
+            return title, in_elements
+    return title, blocks
+
+
+def _extract(tree: HTMLTree, *, main_content: bool) -> str:
+    return extract_plain_text(
+        tree,
+        preserve_formatting="minimal_html",
+        main_content=main_content,
+        links=True,
+        list_bullets=True,
+        alt_texts=False,
+        comments=False,
+        post_meta=False,
+    )
+
+
+def _chars(blocks: list[Block]) -> int:
+    return sum(len(block.text) for block in blocks)
+
+
+@contextmanager
+def _time_limit() -> Iterator[None]:
+    """Stop Python code in this thread that runs for more than MOST_SECONDS; C code ends first."""
+    try:
+        with time_guard(timeout=MOST_SECONDS):
+            yield
+    except ExecutionTimeout:
+        raise TooSlow(f"extraction took more than {MOST_SECONDS} seconds") from None
+
+
+def check_complexity(html: bytes) -> None:
+    """Raise TooComplex for a page with too many tags, or with too many attributes in one."""
+    if html.count(b"<") > MOST_TAGS:
+        raise TooComplex(f"more than {MOST_TAGS:,} tags")
+    place = 0
+    while place < len(html) - _LONG_RUN:
+        end = html.find(b">", place)
+        if end < 0 or end > place + _LONG_RUN:
+            _check_attributes(html, place, end if end >= 0 else len(html))
+        place = max(end, place) + _LONG_RUN if end >= 0 else len(html)
+
+
+def _check_attributes(html: bytes, place: int, end: int) -> None:
+    """Raise TooComplex where a place whose next `>` is far, at `end`, is in a tag with too many attributes."""
+    tag = html[max(0, html.rfind(b"<", 0, place)) : end]
+    if not tag[1:2].isalpha() or tag[1:7].lower() in (b"script", b"style ") or _in_script(html, place):
         return
+    if sum(1 for _ in islice(_ATTRIBUTE.finditer(tag), MOST_ATTRIBUTES + 1)) > MOST_ATTRIBUTES:
+        raise TooComplex(f"a tag with more than {MOST_ATTRIBUTES:,} attributes")
+
+
+def _in_script(html: bytes, place: int) -> bool:
+    begin = max(html.rfind(b"<script", 0, place), html.rfind(b"<style", 0, place))
+    return begin > max(html.rfind(b"</script", 0, place), html.rfind(b"</style", 0, place))
+
+
+def _check_depth(html: str, tree: HTMLTree) -> None:
+    """Raise TooComplex for elements too deep in each other; the tree is only walked where the tags let it be so."""
+    if tree.body is None or html.count("<") <= _TAGS_CHECKED or not _may_be_deep(html):
+        return
+    deepest = 0
+
+    def enter(context: DOMContext) -> None:
+        nonlocal deepest
+        deepest = max(deepest, context.depth)
+
+    traverse_dom(tree.body, enter, elements_only=True)
+    if deepest > MOST_DEPTH:
+        raise TooComplex(f"elements nested more than {MOST_DEPTH:,} deep")
+
+
+def _may_be_deep(html: str) -> bool:
     depth = 0
-    for tag in _TAG.finditer(html):
-        if tag.group(2).lower() in _NO_DEPTH:
-            continue
-        depth = max(0, depth - 1) if tag.group(1) else depth + 1
-        if depth > MOST_DEPTH:
-            raise BrokenHtml(f"elements nested more than {MOST_DEPTH:,} deep")
+    for end, name in _TAG.findall(html):
+        if name.lower() not in _NO_DEPTH:
+            depth = max(0, depth - 1) if end else depth + 1
+            if depth > MOST_DEPTH:
+                return True
+    return False
 
 
 def text_paragraphs(text: str) -> list[str]:
     """The paragraphs of plain text with one a line, as WET files have it."""
-    return [line for line in text_lines(text) if is_prose(line)]
-
-
-def text_lines(text: str) -> list[str]:
-    """Lines that are not blank, with every run of white space inside them as one space."""
-    return [line for line in (" ".join(raw.split()) for raw in text.split("\n")) if line]
-
-
-def is_prose(line: str) -> bool:
-    """Whether a line reads as prose: enough words, and the end of a sentence unless it is long."""
-    tokens = token_count(line)
-    return tokens >= LONG_TOKENS or (tokens >= LEAST_TOKENS and _SENTENCE_END.search(line) is not None)
+    return [block.text for block in text_blocks(text) if is_prose(block.text)]

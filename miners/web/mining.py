@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from miners.web.blocklist import Blocklist
-from miners.web.extraction import BrokenHtml, page_text, text_paragraphs
+from miners.web.extraction import BrokenHtml, TooComplex, TooSlow, page_text, text_paragraphs
 from miners.web.page_pairs import ExtractedPage, PageMiner
 from miners.web.record_page import Page, Refused, page_of
 from miners.web.record_reader import Damage, WarcRecord
@@ -54,7 +54,7 @@ def mine_records(
         ledger.keep("record")
         ledger.made("record", 1)
         place = (name, item.offset) if item.position == 0 else (name, item.offset, item.position)
-        extracted = _extract(page, provenance, place, ledger)
+        extracted = _extract(page, provenance, place, config.extractor, ledger)
         if isinstance(extracted, Reject):
             yield extracted
         else:
@@ -70,7 +70,7 @@ def _provenance(item: WarcRecord | Damage, uri: str) -> Provenance:
 
 
 def _extract(
-    page: Page, provenance: Provenance, place: tuple[str | int, ...], ledger: Ledger
+    page: Page, provenance: Provenance, place: tuple[str | int, ...], extractor: str, ledger: Ledger
 ) -> ExtractedPage | Reject:
     """The page's text; a Reject where the extraction gave up."""
     ledger.read("page")
@@ -78,9 +78,13 @@ def _extract(
         lines = text_paragraphs(page.body.decode("utf-8-sig", "replace"))
         return ExtractedPage("", lines, (), provenance, place)
     try:
-        text = page_text(page.body, page.content_type)
-    except BrokenHtml as error:
-        ledger.fail("page", "broken_html", where=f"{provenance.url} in {provenance.uri}", why=str(error))
-        return Reject("page", "broken_html", provenance, str(error))
+        text = page_text(page.body, page.content_type, extractor)
+    except TooComplex as error:
+        ledger.drop("page", "too_complex")
+        return Reject("page", "too_complex", provenance, str(error))
+    except (BrokenHtml, TooSlow) as error:
+        reason = "broken_html" if isinstance(error, BrokenHtml) else "extraction_timeout"
+        ledger.fail("page", reason, where=f"{provenance.url} in {provenance.uri}", why=str(error))
+        return Reject("page", reason, provenance, str(error))
     headings = {number for number, block in enumerate(text.blocks) if block.heading_level}
     return ExtractedPage(text.title, [block.text for block in text.blocks], headings, provenance, place)

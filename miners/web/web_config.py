@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from miners.web.extraction import check_extractor
 from miners.web.languages import check_languages
 from miners.web.passages import PassageConfig
 from miners.web.privacy import PrivacyConfig
@@ -24,6 +25,8 @@ class WebConfig:
     """0 for no cap. Those with the smallest hashes of the seed and their place stay."""
     max_pairs_per_domain: int = 0
     """0 for no cap. Within a unit of work (a file, or 256 MB of one), whose first pages stay."""
+    extractor: str = "resiliparse"
+    """What finds a page's main content: one of `miners.web.extraction.EXTRACTORS`."""
     languages: tuple[str, ...] = ()
     """BCP 47 codes to keep; none keeps all."""
     rules: tuple[str, ...] = ()
@@ -37,6 +40,7 @@ class WebConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_extractor(self.extractor)
         check_languages(self.languages)
         check_directives(self.honor_robots)
         select_rules(self.rules)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miners.web import paragraphs
-from miners.web.extraction import BrokenHtml, is_prose, page_text, text_paragraphs
+from miners.web.boilerplate import is_prose
+from miners.web.extraction import TooComplex, page_text, text_paragraphs
 
 PAGE = """<!doctype html><html><head><title>Bread</title></head><body>
 <nav><ul><li><a href=/>Home</a></li><li><a href=/shop>Shop</a></li><li><a href=/about>About us</a></li></ul></nav>
@@ -29,18 +30,17 @@ def test_lines_are_paragraphs_and_menus_are_left_out():
     ]
 
 
-def test_headings_stand_among_the_blocks_and_not_among_the_paragraphs():
+def test_headings_stand_among_the_blocks_and_the_headline_does_not():
     page = b"""<title>Mills &amp; bread</title><main><h1>Mills</h1><p>The mill stands by the old river.</p>
     <h2>The <i>wheel</i></h2><p>It turns by night &lt;b> and by day, <a href="/x">as ever</a>.</p></main>"""
     text = page_text(page)
     assert text.title == "Mills & bread"
     assert [(block.text, block.heading_level, block.link_chars) for block in text.blocks] == [
-        ("Mills", 1, 0),
         ("The mill stands by the old river.", 0, 0),
         ("The wheel", 2, 0),
         ("It turns by night <b> and by day, as ever.", 0, 7),
     ]
-    assert text.paragraphs() == paragraphs(page)
+    assert [block.text for block in text.blocks] == text.paragraphs() == paragraphs(page)
 
 
 def test_the_charset_of_the_header_is_used():
@@ -76,10 +76,40 @@ def test_a_page_without_text_has_no_paragraphs(page):
     assert paragraphs(page) == []
 
 
-@pytest.mark.parametrize("tag", [b"<div>", b"<span>", b"<x-y>"])
-def test_absurd_nesting_is_refused_before_it_costs_time(tag):
-    with pytest.raises(BrokenHtml):
-        paragraphs(tag * 20_000 + b"text")
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<div>" * 20_000 + b"text",
+        b"<span>" * 20_000 + b"text",
+        b"<x-y>" * 20_000 + b"text",
+        b"<b>x" * 300_000,
+        b"<p " + b" ".join(b"a%d" % i for i in range(30_000)) + b">text",
+    ],
+    ids=["div", "span", "x-y", "tags", "attributes"],
+)
+def test_markup_that_would_cost_minutes_is_refused(page):
+    with pytest.raises(TooComplex):
+        page_text(page)
+
+
+TEXT = b"<p>The mill stands by the old river, and it turns by night and by day.</p>"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<main>" + TEXT + b"x" * 3_000_000,
+        b"<main>" + TEXT + b'<img src="data:image/png;base64,' + b"A" * 3_000_000 + b'">',
+        b"<main>" + TEXT + b'<p data-state="' + b"{a1 b2}" * 200_000 + b'">',
+        b"<script>" + b"if(a<b)c d e f;" * 10_000 + b"</script><main>" + TEXT,
+        b"<svg>" + b"<use/>" * 5_000 + b"</svg><main>" + TEXT,
+        b"<main>" + TEXT + b"</nonsense>" * 5_000,
+        b"<main><div>" * 200 + TEXT,
+    ],
+    ids=["one line", "image", "attribute", "script", "svg", "end tags", "nested"],
+)
+def test_large_markup_that_costs_little_is_read(page):
+    assert paragraphs(page)[:1] == [TEXT[3:-4].decode()]
 
 
 def test_unclosed_paragraphs_are_no_nesting():
@@ -101,13 +131,13 @@ def test_the_benchmark_pages_keep_their_articles(shared_data):
     truth = json.loads((folder / "ground-truth.json").read_text(encoding="utf-8"))
     precision = recall = 0.0
     for name, article in truth.items():
-        found = shingles(" ".join(paragraphs(gzip.decompress((folder / "html" / f"{name}.html.gz").read_bytes()))))
+        found = shingles("\n".join(paragraphs(gzip.decompress((folder / "html" / f"{name}.html.gz").read_bytes()))))
         wanted = shingles(article["articleBody"])
         common = (found & wanted).total()
         precision += common / max(1, found.total())
         recall += common / max(1, wanted.total())
     precision, recall = precision / len(truth), recall / len(truth)
-    assert 2 * precision * recall / (precision + recall) > 0.92
+    assert 2 * precision * recall / (precision + recall) >= 0.96
 
 
 def shingles(text: str) -> Counter:

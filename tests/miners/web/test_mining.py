@@ -113,7 +113,7 @@ def test_a_page_without_a_content_type_is_judged_by_its_content(make_warc):
         (page(), "no_main_text"),
         (page("Home", "Shop"), "no_main_text"),
         (page(ENGLISH), "too_few_passages"),
-        (b"<html><body>" + b"<div>" * 9000 + ENGLISH.encode(), "broken_html"),
+        (b"<html><body>" + b"<div>" * 9000 + ENGLISH.encode(), "too_complex"),
     ],
 )
 def test_pages_are_refused_with_a_reason(make_warc, body, reason):
