@@ -29,6 +29,8 @@ class Job:
     config: Mapping[str, Any]
     seed: int
     run: Run
+    parents: tuple[Mapping[str, Any], ...] = ()
+    """Of a job on pair sets: `Manifest.as_parent` of each."""
 
 
 def file_entry(path: str, split: str | None, written: Written) -> FileEntry:
@@ -76,6 +78,7 @@ def finish_pair_set(
         ledger=ledger.to_json(),
         files=tuple(sorted(files, key=lambda f: f.path)),
         warnings=(*warnings, *_empty_warnings(files)),
+        parents=job.parents,
     )
     storage.delete([storage.join(job.output, CARD_NAME)])
     storage.write_atomically(storage.join(job.output, CARD_NAME), card(manifest).encode())

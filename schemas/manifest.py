@@ -62,6 +62,9 @@ class Manifest:
     ledger: Mapping[str, Any]
     files: tuple[FileEntry, ...]
     warnings: tuple[str, ...] = ()
+    parents: tuple[Mapping[str, Any], ...] = ()
+    """`as_parent` of each set that this one was made of: with their ledgers no record between a crawl and a clean set
+    is unaccounted for."""
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -85,6 +88,18 @@ class Manifest:
         wanted = [f for f in self.files if f.folder == "data" and (split is None or f.split == split)]
         return sorted(wanted, key=lambda f: f.path)
 
+    def as_parent(self) -> dict[str, Any]:
+        """What a set that is made of this one keeps of it: what it was, its counts, and its own parents."""
+        return {
+            "job": self.job,
+            "data_id": self.data_id,
+            "code_version": self.code_version,
+            "config_hash": config_hash(self.config),
+            "rows": sum(self.splits.values()),
+            "stages": self.ledger["stages"],
+            "parents": list(self.parents),
+        }
+
     def to_json(self) -> dict[str, Any]:
         """Plain values with the derived figures and the manifest's own checksum."""
         value = {
@@ -100,6 +115,7 @@ class Manifest:
             "splits": self.splits,
             "ledger": dict(self.ledger),
             "warnings": list(self.warnings),
+            "parents": list(self.parents),
             "files": [asdict(f) for f in sorted(self.files, key=lambda f: f.path)],
         }
         value["manifest_sha256"] = _checksum(value)
@@ -140,6 +156,7 @@ def parse_manifest(data: bytes, place: str) -> Manifest:
         ledger=value["ledger"],
         files=_files(value["files"]),
         warnings=tuple(value["warnings"]),
+        parents=tuple(value.get("parents", ())),
         schema_version=version,
     )
 

@@ -18,9 +18,9 @@ from miners.audit.findings import findings
 from miners.audit.gates import Gates, gate_results
 from miners.audit.hashing import combine
 from miners.audit.lengths import Lengths
+from miners.audit.lineage import ancestor_figures, stage_figures
 from miners.audit.repeats import Top, cluster_figures, repeat_figures, shared_between_splits, top_values
 from miners.audit.summary import MEASURES, Place, Summary, source_hash
-from schemas.ledger import STAGES
 from schemas.manifest import Manifest
 from schemas.pair import SPLITS
 
@@ -67,6 +67,7 @@ def audit_figures(
         "false_negatives": _false_negative_figures(summary),
         "shared_between_splits": shared_between_splits(summary.values),
         "ledger": _ledger_figures(manifest.ledger),
+        "ancestors": ancestor_figures(manifest.parents),
         "evidence": evidence_figures(summary.removals, set_path),
         "warnings": list(manifest.warnings),
     }
@@ -243,20 +244,10 @@ def _interval(
 
 
 def _ledger_figures(ledger: Mapping[str, Any]) -> dict[str, Any]:
-    stages = []
-    for name in STAGES[ledger["job"]]:
-        stage = ledger["stages"][name]
-        read = stage["read"]
-        entry = {"stage": name, **{key: stage[key] for key in ("read", "kept", "made")}}
-        entry["kept_share"] = stage["kept"] / read if read else 0.0
-        for key in ("dropped", "failed"):
-            entry[key] = _labels(Counter(stage[key]), read)
-            entry[f"{key}_share"] = sum(stage[key].values()) / read if read else 0.0
-        stages.append(entry)
     failures = list(ledger.get("failures", []))
     return {
         "job": ledger["job"],
-        "stages": stages,
+        "stages": stage_figures(ledger["job"], ledger["stages"]),
         "notes": [{"name": name, "count": n} for name, n in sorted(ledger.get("notes", {}).items())],
         "failures": failures[:SHOWN_FAILURES],
     }

@@ -574,3 +574,16 @@ def test_a_source_or_group_that_loses_too_much_raises_the_alarm(tmp_path: Path, 
     assert "lost.org lost 99.2%" in capsys.readouterr().err
     assert dedupe.main([*flags, "--max-source-loss", "0.995", "--overwrite"]) == 0
     assert read_manifest(tmp_path / "gate").warnings == ()
+
+
+def test_the_manifest_keeps_the_ledgers_of_what_the_set_was_made_of(tmp_path: Path) -> None:
+    flags = ("--validation-share", "0", "--test-share", "0")
+    sets = [write_set(tmp_path / f"in{i}", [random_pairs(i, 40)]) for i in range(2)]
+    first = run_dedupe(tmp_path / "first", *sets, flags=flags)
+    second = run_dedupe(tmp_path / "second", first, flags=flags)
+    (parent,) = read_manifest(second).parents
+    assert parent["data_id"] == read_manifest(first).data_id and parent["job"] == "dedupe"
+    assert [grand["data_id"] for grand in parent["parents"]] == sorted(read_manifest(path).data_id for path in sets)
+    read = sum(grand["stages"]["pair"]["kept"] for grand in parent["parents"])
+    assert read == parent["stages"]["exact"]["read"] == 80
+    assert parent["stages"]["split"]["kept"] == read_manifest(second).ledger["stages"]["exact"]["read"]
