@@ -222,9 +222,10 @@ def _show(counts: Counts, limit: int) -> None:
     for kind, place in counts.differences:
         kinds.setdefault(kind, []).append(place)
     for kind, places in sorted(kinds.items()):
-        print(f"  {kind}: {len(places):,}" if limit else "", end="\n" if limit else "")
-        for place in places[:: max(1, len(places) // limit)][:limit] if limit else ():
-            print(f"    {place}")
+        if limit:
+            print(f"  {kind}: {len(places):,}")
+            for place in places[:: max(1, len(places) // limit)][:limit]:
+                print(f"    {place}")
 
 
 def _size(record: dict) -> int:

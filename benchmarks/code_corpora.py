@@ -50,8 +50,12 @@ CORPORA = (
     Corpus("python", "accept", "pip", ("django", "twisted", "networkx", "astropy", "sqlalchemy"), (".py",)),
     Corpus("javascript", "develop", "npm", ("three", "lodash"), (".js", ".mjs", ".cjs")),
     Corpus("javascript", "accept", "npm", ("eslint", "webpack", "video.js"), (".js", ".mjs", ".cjs")),
-    Corpus("typescript", "develop", "npm", ("rxjs",), (".ts", ".tsx"), ("src",)),
-    Corpus("typescript", "accept", "npm", ("effect", "zod", "@react-spectrum/s2"), (".ts", ".tsx"), ("src",)),
+    Corpus("typescript", "develop", "npm", ("rxjs", "effect", "zod"), (".ts", ".tsx"), ("src",)),
+    Corpus(
+        *("typescript", "accept", "npm"),
+        ("viem", "@tensorflow/tfjs-core", "@reduxjs/toolkit", "@tanstack/table-core", "@react-spectrum/s2"),
+        (".ts", ".tsx"),
+    ),
     Corpus("go", "develop", "apt", ("golang-1.19-src",), (".go",)),
     Corpus(
         *("go", "accept", "apt"),

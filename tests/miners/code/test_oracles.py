@@ -1,4 +1,4 @@
-"""The miner against compilers: what their parsers said of the languages' samples lies under `oracles/`, a file a grammar.
+"""The miner against compilers: what their parsers said of the samples lies under `oracles/`, a file a grammar.
 
 `python benchmarks/bench_code_fidelity.py --samples tests/miners/code/oracles` writes these files.
 """
