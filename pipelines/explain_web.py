@@ -52,7 +52,9 @@ def compare_with_source(row: Mapping[str, Any], config: WebConfig, code_version:
     mined = [item for item in mine_records(records, place["uri"], config, ledger) if isinstance(item, Pair)]
     same = [pair for pair in mined if pair.row_id == row["row_id"]]
     if same and (same[0].anchor, same[0].positive) == (row["anchor"], row["positive"]):
-        return [f"read again at byte {place['offset']:,}, and mined by the set's settings: the same text"]
+        url = same[0].provenance.url
+        moved = f", of a page that is now {url}" if url != place["url"] else ""
+        return [f"read again at byte {place['offset']:,}, and mined by the set's settings: the same text{moved}"]
     found = _difference(row, records, mined, ledger)
     if code_version != CODE_VERSION:
         found.append(f"  the set was made by version {code_version}; this is {CODE_VERSION}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 
@@ -103,11 +104,12 @@ _BASE = 0x9E3779B97F4A7C15
 
 @lru_cache(maxsize=1)
 def _kinds() -> np.ndarray:
-    """Of each code point whether it is a letter or a digit, as Python's strings say it."""
+    """Of each code point whether it is a letter (or a mark on one, as Thai's vowels are) or a digit."""
     kinds = np.zeros(0x110000, np.uint8)
     for point in range(0x32000):  # there is no letter and no digit beyond
         char = chr(point)
-        kinds[point] = _LETTER * char.isalpha() | _DIGIT * char.isdigit()
+        is_letter = char.isalpha() or (point > 0x2FF and unicodedata.category(char)[0] == "M")
+        kinds[point] = _LETTER * is_letter | _DIGIT * char.isdigit()
     return kinds
 
 
