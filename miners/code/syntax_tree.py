@@ -35,7 +35,7 @@ def parse(source: bytes, grammar: Grammar, deadline: float) -> tree_sitter.Tree:
         if readable != source:
             again = _parse(readable, grammar, deadline)
             _refuse_long_runs(again.root_node)
-            if _bytes_in_error(again.root_node) < _bytes_in_error(tree.root_node):
+            if _damage(again.root_node) < _damage(tree.root_node):
                 return again
     return tree
 
@@ -64,12 +64,13 @@ def _overwritten(source: bytes, overwrites: Sequence[tuple[re.Pattern[bytes], by
     return bytes(readable)
 
 
-def _bytes_in_error(root: tree_sitter.Node) -> int:
+def _damage(root: tree_sitter.Node) -> int:
+    """Bytes in error, and one for each token that the parser made up."""
     total, waiting = 0, [root]
     while waiting:
         node = waiting.pop()
-        if node.is_error:
-            total += node.end_byte - node.start_byte
+        if node.is_error or node.is_missing:
+            total += max(1, node.end_byte - node.start_byte)
         elif node.has_error:
             waiting += node.children
     return total
