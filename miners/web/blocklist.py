@@ -7,6 +7,7 @@ and `urls` files of the UT1 blacklists of the Université Toulouse Capitole, and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -17,6 +18,7 @@ import xxhash
 from miners.web.domains import is_address
 from miners.web.urls import host_of, split_url
 
+_PLAIN_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+\.?\s*")
 _SINKS = ("0.0.0.0", "127.0.0.1", "::", "::1")
 
 
@@ -42,6 +44,9 @@ class Blocklist:
 
 
 def _entries(line: str, number: int) -> Iterator[str]:
+    if _PLAIN_HOST.fullmatch(line):
+        yield line.rstrip(". \t\r\n")
+        return
     words = line.partition("#")[0].split()
     if len(words) > 1 and words[0] in _SINKS:
         words = words[1:]
@@ -62,11 +67,12 @@ def _names(url: str) -> Iterator[str]:
     host, parts = host_of(url), split_url(url)
     if not host or parts is None:
         return
-    labels = [host] if is_address(host) else host.split(".")
+    might_be_address = host[-1].isdigit() or ":" in host
+    labels = [host] if might_be_address and is_address(host) else host.split(".")
     yield from (".".join(labels[i:]) for i in range(len(labels)))
-    steps = [step for step in parts.path.split("/")[1:] if step]
+    steps = [f"/{step}" for step in parts.path.split("/")[1:] if step]
     for place in {host, host.removeprefix("www.")}:
-        yield from accumulate((f"/{step}" for step in steps), initial=place)
+        yield from accumulate(steps, initial=place)
         if parts.query:
             yield f"{place}{parts.path.rstrip('/')}?{parts.query}"
 

@@ -14,12 +14,13 @@ from miners.web.header_fields import all_values
 
 DIRECTIVES = ("noai", "noimageai", "noindex", "noarchive", "tdm-reservation")
 AGENTS = ("", "*", "robots", "ccbot")
-_HEAD_BYTES = 256 << 10
-_META = re.compile(rb"<meta\b([^>]{0,1000})>", re.IGNORECASE)
+_SEEN_BYTES = 256 << 10
+_META = re.compile(rb"<[mM][eE][tT][aA]\b([^>]{0,1000})>")
 _ATTRIBUTE = re.compile(rb"([\w:-]{1,40})\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
 _COMMENT = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
 _AGENT = re.compile(r"\s*([\w*-]+)\s*:(.*)", re.DOTALL)
 _VALUED = ("max-snippet", "max-image-preview", "max-video-preview", "unavailable_after")
+_NAMES = (b"robots", b"ccbot", b"tdm-reservation")
 _SEPARATORS = re.compile(r"[,;\s]+")
 
 
@@ -34,7 +35,7 @@ def refusal(head: bytes, headers: Mapping[str, str], page: bytes, honored: Colle
     """The first of the `honored` directives that the page says; None where it says none of them.
 
     `head` is the HTTP head as it stands, `headers` its fields by lower-case name, `page` the decoded body, of which
-    the first 256 kB are looked at.
+    the first 256 kB are looked at: the tag is honoured wherever it stands.
     """
     said = set(_in_page(page))
     if "x-robots-tag" in headers:
@@ -59,13 +60,19 @@ def _in_header(value: str) -> Iterator[str]:
 
 
 def _in_page(page: bytes) -> Iterator[str]:
-    start = page[:_HEAD_BYTES].lower()
+    start = page[:_SEEN_BYTES]
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start[:64]:
         start = start.replace(b"\0", b"")  # UTF-16: the names sought are ASCII
-    if not any(name in start for name in (b"robots", b"ccbot", b"tdm-reservation")):
-        return
-    for meta in _META.finditer(_COMMENT.sub(b"", start)):
-        values = {key: a or b or c for key, a, b, c in _ATTRIBUTE.findall(meta.group(1))}
+    if any(_in_metas(start)):
+        yield from _in_metas(_COMMENT.sub(b"", start))
+
+
+def _in_metas(start: bytes) -> Iterator[str]:
+    for meta in _META.finditer(start):
+        inside = meta.group(1).lower()
+        if not any(name in inside for name in _NAMES):
+            continue
+        values = {key: a or b or c for key, a, b, c in _ATTRIBUTE.findall(inside)}
         name = values.get(b"name", b"").strip().decode("latin-1")
         content = values.get(b"content", b"").strip().decode("latin-1")
         if name and name in AGENTS:
