@@ -93,6 +93,7 @@ setup(
             "pre-commit",
             "pytest",
             "ruff",
+            "tree-sitter-bash==0.25.1",
             "warcio>=1.8,<2",
         ],
     },
