@@ -264,7 +264,8 @@ def check_evidence(out: Path, pairs: list[Pair]) -> None:
             assert row["similarity"] == 1.0
 
 
-def test_workers_order_and_partitions_change_no_row(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["2", pytest.param("4", marks=pytest.mark.slow)])
+def test_workers_order_and_partitions_change_no_row(tmp_path: Path, workers: str) -> None:
     pairs = random_pairs(7, 220)
     first, second = pairs[:90], pairs[90:]
     one = run_dedupe(tmp_path / "1", write_set(tmp_path / "a", [first, second]), flags=("--workers", "1"))
@@ -272,7 +273,7 @@ def test_workers_order_and_partitions_change_no_row(tmp_path: Path) -> None:
         tmp_path / "2",
         write_set(tmp_path / "b", [second]),
         write_set(tmp_path / "c", [first]),
-        flags=("--workers", "2", "--partitions", "5", "--temp", str(tmp_path / "temporary")),
+        flags=("--workers", workers, "--partitions", "5", "--temp", str(tmp_path / "temporary")),
     )
     assert [rows_of(one, s) for s in ("train", "validation", "test")] == [
         rows_of(two, s) for s in ("train", "validation", "test")
