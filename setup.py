@@ -47,6 +47,7 @@ MINING = [
     "rich>=13",
     "scipy>=1.13",
     "sentencex>=1.0,<2",
+    "urllib3>=2.6,<3",
     "w3lib>=2.5,<3",
     "xxhash>=3.5",
     *TREE_SITTER,

@@ -79,7 +79,7 @@ def test_odd_addresses(url, normal):
     assert normalize_url(url) == normal
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.text(max_size=40),
     st.sampled_from(["", "http://", "https://a.example/", "http://a.example/?"]),
