@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from miners.web.languages import passage_language
+from miners.web.languages import passage_languages
 
 LEAST_WORDS = 3
 """Below this many words no language is told."""
@@ -31,20 +31,27 @@ def docstring_languages(docstrings: Sequence[str]) -> list[str | None]:
     Names, code, links and doctests are not read. Two English function words, one of which no other language of Latin
     letters has, among ASCII alone make English.
     """
-    return [_language(text) for text in docstrings]
+    told: list[str | None] = [None] * len(docstrings)
+    asked: list[tuple[int, str]] = []
+    for i, text in enumerate(docstrings):
+        head = _NOT_PROSE.sub(" ", text[:_HEAD_CHARS])
+        words = _WORD.findall(head)
+        if head.isascii() and _is_english(words):
+            told[i] = "en"
+        elif _says_enough(words, head.isascii()):
+            asked.append((i, " ".join(words)))
+    answers = passage_languages([text for _, text in asked])
+    for (i, _), (language, score) in zip(asked, answers, strict=True):
+        told[i] = None if language == "und" or score < LEAST_SCORE else language
+    return told
 
 
-def _language(text: str) -> str | None:
-    head = _NOT_PROSE.sub(" ", text[:_HEAD_CHARS])
-    words = _WORD.findall(head)
-    if head.isascii():
-        if len(words) < LEAST_WORDS:
-            return None
-        known = {word.lower() for word in words}
-        strict = len(known & _ENGLISH_ONLY)
-        if strict and strict + len(known & _ENGLISH_TOO) >= 2:
-            return "en"
-    elif sum(map(len, words)) < 2 * LEAST_WORDS:
-        return None
-    language, score = passage_language(" ".join(words))
-    return None if language == "und" or score < LEAST_SCORE else language
+def _is_english(words: Sequence[str]) -> bool:
+    known = {word.lower() for word in words}
+    only = len(known & _ENGLISH_ONLY)
+    return len(words) >= LEAST_WORDS and only > 0 and only + len(known & _ENGLISH_TOO) >= 2
+
+
+def _says_enough(words: Sequence[str], is_ascii: bool) -> bool:
+    """Scripts without spaces have few words, and many characters in them."""
+    return len(words) >= LEAST_WORDS if is_ascii else sum(map(len, words)) >= 2 * LEAST_WORDS
