@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,11 @@ ORACLES = {
             *("cargo", "run", "--quiet", "--release", "--offline"),
             *("--config", "rust/debian.toml", "--manifest-path", "rust/Cargo.toml"),
         ),
+    ),
+    "kotlin": Oracle(
+        "Kotlin PSI docComment",
+        ("java", "-cp", f"{sysconfig.get_path('purelib')}/run_kotlin_kernel/jars/*", "KotlinPsi.java"),
+        "exact",
     ),
     "c": Oracle("libclang raw_comment", (sys.executable, "c_family.py", "c"), only_common=True, bars=(0.95, 0.99)),
     "cpp": Oracle("libclang raw_comment", (sys.executable, "c_family.py", "c++"), only_common=True, bars=(0.95, 0.99)),
