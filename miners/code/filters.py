@@ -44,6 +44,8 @@ _GENERATED = re.compile(
     rb"|[Gg]enerated from \S{1,200} by ANTLR"
 )
 """What the generators that linguist knows write at the head of a file."""
+_GENERATED_MARKS = (b"generated", b"__webpack_require__", b"a bison parser")
+"""One of these, in small letters, is in whatever the pattern matches; asking for them first is cheap."""
 _GENERATED_HEAD = 2048
 _MINIFIED_FROM = 2000
 
@@ -188,8 +190,11 @@ def path_reason(path: str, language: Language, filters: CodeFilters) -> str | No
 
 def content_reason(source: bytes, filters: CodeFilters) -> str | None:
     """`generated` or `minified`, by the bytes."""
-    if filters.drop_generated_files and _GENERATED.search(source, 0, _GENERATED_HEAD):
-        return "generated"
+    if filters.drop_generated_files:
+        head = source[:_GENERATED_HEAD]
+        folded = head.lower()
+        if any(mark in folded for mark in _GENERATED_MARKS) and _GENERATED.search(head):
+            return "generated"
     lines = source.count(b"\n") + 1
     if len(source) >= _MINIFIED_FROM and (
         0 < filters.max_mean_line * lines < len(source)

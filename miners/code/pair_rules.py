@@ -32,6 +32,8 @@ _BOILERPLATE = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_BOILERPLATE_MARKS = ("todo", "fixme", "xxx", "hack", "copyright", "rights reserved", "licen", "generated", "do not")
+"""One of these, in small letters, is in whatever the pattern matches in ASCII; asking for them first is cheap."""
 _BOILERPLATE_ANYWHERE = re.compile(rf"{_BOILERPLATE.pattern}|\b(?:todo|fixme)\b", re.IGNORECASE | re.VERBOSE)
 _LINK = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.|mailto:)\S+|\b[\w.+-]+@[\w-]+\.[\w.-]+", re.IGNORECASE)
 _LINK_MARKS = ("://", "www.", "mailto:")
@@ -140,7 +142,14 @@ def _is_test(name: str, which: str) -> bool:
 def _is_boilerplate(text: str, where: str) -> bool:
     if where == "anywhere":
         return bool(_BOILERPLATE_ANYWHERE.search(text))
-    return where == "first_line" and bool(_BOILERPLATE.search(text.lstrip().split("\n", 1)[0]))
+    if where != "first_line":
+        return False
+    line = text.lstrip().split("\n", 1)[0]
+    if line.isascii():
+        folded = line.lower()
+        if not any(mark in folded for mark in _BOILERPLATE_MARKS):
+            return False
+    return bool(_BOILERPLATE.search(line))
 
 
 def _most_names(text: str) -> int:

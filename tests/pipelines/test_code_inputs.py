@@ -87,7 +87,7 @@ def test_clones_over_http_in_worker_processes(repository, tmp_path):
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
     handler.log_message = lambda *_: None
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         listed = tmp_path / "list.txt"
         listed.write_text(f"http://127.0.0.1:{server.server_port}/o/email.git\n")
         arguments = ["--repos", str(listed), "--input", str(repository), "--clone-protocols", "http", "--workers", "2"]
