@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 
 import pyarrow as pa
@@ -35,7 +36,8 @@ class Provenance:
     uri: str | None = None
     """The input file, as it was given."""
     offset: int | None = None
-    """Byte offset of the WARC record in that file (of the compressed member where it is compressed)."""
+    """Byte offset of the WARC record in that file (of the compressed member where it is compressed); in a table of
+    code the number of the row, or the offset of its line."""
     url: str | None = None
     repo: str | None = None
     revision: str | None = None
@@ -207,11 +209,17 @@ def make_signals(anchor: str, positive: str, **measured: object) -> Signals:
     """The signals of a pair: the lengths of both sides and whatever else was `measured` (fields of `Signals`)."""
     return Signals(
         anchor_chars=len(anchor),
-        anchor_words=len(anchor.split()),
+        anchor_words=_word_count(anchor),
         positive_chars=len(positive),
-        positive_words=len(positive.split()),
+        positive_words=_word_count(positive),
         **measured,  # type: ignore[arg-type]
     )
+
+
+@lru_cache(maxsize=64)
+def _word_count(text: str) -> int:
+    """Kept for a while: neighbouring pairs share a side."""
+    return len(text.split())
 
 
 def make_pair(
