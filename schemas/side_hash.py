@@ -7,6 +7,7 @@ vectors stand in `tests/schemas`.
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 import xxhash
 
@@ -36,8 +37,17 @@ def normalize_code(code: str) -> str:
 
 def side_hash(text: str, *, is_code: bool) -> int:
     """xxh3-64 of the normalised side in UTF-8, as a signed 64-bit integer (two's complement)."""
-    normal = normalize_code(text) if is_code else normalize_text(text)
-    return to_signed(xxhash.xxh3_64_intdigest(normal.encode()))
+    return _code_hash(text) if is_code else _text_hash(text)
+
+
+@lru_cache(maxsize=64)
+def _text_hash(text: str) -> int:
+    """Kept for a while: neighbouring pairs share a side."""
+    return to_signed(xxhash.xxh3_64_intdigest(normalize_text(text).encode()))
+
+
+def _code_hash(code: str) -> int:
+    return to_signed(xxhash.xxh3_64_intdigest(normalize_code(code).encode()))
 
 
 def to_signed(value: int) -> int:

@@ -7,7 +7,7 @@ text after redaction.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import xxhash
 
@@ -21,7 +21,7 @@ from miners.web.web_config import WebConfig
 from schemas.ledger import Ledger
 from schemas.pair import HEADING_SECTION, NEIGHBOR_TEXT, TITLE_BODY, Pair, Provenance, make_pair, make_signals
 from schemas.rejects import Reject
-from schemas.side_hash import normalize_text
+from schemas.side_hash import side_hash
 
 LEAST_TITLE_TOKENS = 2
 """Titles and headings of one word (Introduction, Notes) say nothing of the text below them."""
@@ -124,7 +124,7 @@ class PageMiner:
             if i not in paired:
                 reason = "no_neighbor" if wanted[i] else "language"
                 self._ledger.drop("passage", reason)
-                yield Reject("passage", reason, replace(page.provenance, ordinal=i), passage.text)
+                yield Reject("passage", reason, _at(page.provenance, i), passage.text)
 
     def _pairs(
         self, page: ExtractedPage, candidates: Sequence[_Candidate], verdict: Verdict
@@ -135,7 +135,7 @@ class PageMiner:
         for candidate, refusal in fit:
             self._ledger.read("pair")
             reason = refusal or (None if id(candidate) in within else "page_cap") or self._over_domain_cap(group)
-            provenance = replace(page.provenance, ordinal=candidate.ordinal)
+            provenance = _at(page.provenance, candidate.ordinal)
             if reason:
                 self._ledger.drop("pair", reason)
                 yield Reject("pair", reason, provenance, f"{candidate.anchor[:240]}\n{candidate.positive[:240]}")
@@ -174,6 +174,10 @@ class PageMiner:
         given = self._domain_pairs.get(group, 0)
         self._domain_pairs[group] = given + (given < most)
         return "domain_cap" if given >= most else None
+
+
+def _at(page: Provenance, ordinal: int) -> Provenance:
+    return Provenance(uri=page.uri, offset=page.offset, url=page.url, date=page.date, ordinal=ordinal)
 
 
 def _hash(text: str, seed: int) -> int:
@@ -231,6 +235,6 @@ def _candidates(
 def _refusal(candidate: _Candidate) -> str | None:
     if len({language for language, _ in candidate.languages}) > 1:
         return "language_mismatch"
-    if normalize_text(candidate.anchor) == normalize_text(candidate.positive):
+    if side_hash(candidate.anchor, is_code=False) == side_hash(candidate.positive, is_code=False):
         return "same_text"
     return None
