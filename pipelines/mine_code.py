@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 
 from miners.code.config import ANCHORS, SECRETS, CodeConfig
@@ -126,7 +126,9 @@ def _add_input_flags(parser: JobParser) -> None:
         help="clone these: on each line a clone URL or owner/name, with @REVISION if need be",
     )
     parser.add_argument(
-        "--repos-base-url", default=BASE_URL, metavar="URL", help="where owner/name stands (default: %(default)s)"
+        "--repos-base-url",
+        metavar="URL",
+        help=f"where owner/name stands, in --repos (default: {BASE_URL}) and in tables (default: unknown, so no links)",
     )
     parser.add_argument(
         "--revision", metavar="REV", help="branch, tag or commit of the git repositories that name none (default: HEAD)"
@@ -159,7 +161,7 @@ def make_inputs(args: Any) -> CodeInputs:
     """How inputs are read, from the flags. Raises UsageError."""
     try:
         limits = CloneLimits(args.clone_seconds, args.clone_megabytes << 20, tuple(sorted(set(args.clone_protocols))))
-        columns = table_columns(args.columns)
+        columns = replace(table_columns(args.columns), base_url=args.repos_base_url or "")
     except ValueError as error:
         raise UsageError(str(error)) from None
     scratch = args.temp if args.temp and storage.is_local(args.temp) else None
@@ -176,7 +178,7 @@ def plan_units(args: Any, inputs: CodeInputs) -> list[Unit]:
         text = storage.read_bytes(args.repos).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--repos {args.repos} cannot be read: {error}") from None
-    listed = read_clone_list(text, args.repos, args.repos_base_url, inputs.clone.protocols)
+    listed = read_clone_list(text, args.repos, args.repos_base_url or BASE_URL, inputs.clone.protocols)
     return find_units(args.input, inputs) + clone_units(listed, inputs.revision)
 
 

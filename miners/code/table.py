@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache, partial
@@ -33,6 +34,7 @@ MAX_LINE_BYTES = 16 << 20
 """A longer line is no source file: 1 MB of source, every character escaped, takes 6 MB."""
 _ROWS_AT_ONCE = 64
 _READ = 1 << 20
+_OWNER_AND_NAME = re.compile(r"[\w.~-]+(?:/[\w.~-]+)+")
 _UNPACKED_AT_ONCE = 1 << 16
 """Of a file that is cut so much may be lost before the cut."""
 _LINES_ASKED = 20
@@ -51,6 +53,8 @@ class TableColumns:
     language: str = "language"
     asked: tuple[str, ...] = ()
     """The roles whose column the user named: it must be there."""
+    base_url: str = ""
+    """What a repository that is given as owner/name stands below; empty where nobody said."""
 
     def found(self, there: Collection[str], where: str) -> dict[str, str]:
         """Role to column, of those that a table has. Raises ValueError naming the columns that it has."""
@@ -64,7 +68,7 @@ class TableColumns:
         return chosen
 
 
-ROLES = tuple(field.name for field in fields(TableColumns) if field.name != "asked")
+ROLES = tuple(field.name for field in fields(TableColumns) if field.name not in ("asked", "base_url"))
 
 
 def table_columns(given: Sequence[str]) -> TableColumns:
@@ -103,7 +107,7 @@ def parquet_files(file: BinaryIO, uri: str, row_group: int, columns: TableColumn
         for batch in batches:
             values = {role: _values(batch.column(name), role) for role, name in chosen.items()}
             for i in range(batch.num_rows):
-                yield _source_file({role: column[i] for role, column in values.items()}, uri, first + i)
+                yield _source_file({role: column[i] for role, column in values.items()}, uri, first + i, columns)
             first += batch.num_rows
     except (OSError, pa.ArrowException) as error:
         yield BadRow(uri, f"row group {row_group}: {error}", "damaged_repository")
@@ -130,7 +134,7 @@ def line_files(
             if not isinstance(row, dict):
                 yield BadRow(f"{uri}:{offset}", f"a line must be a JSON object, not {type(row).__name__}")
                 continue
-            yield _source_file({role: row.get(name) for role, name in names.items()}, uri, offset)
+            yield _source_file({role: row.get(name) for role, name in names.items()}, uri, offset, columns)
     except (OSError, pa.ArrowException) as error:
         yield BadRow(uri, f"{type(error).__name__}: {error}", "damaged_repository")
 
@@ -198,7 +202,7 @@ def _values(column: pa.Array, role: str) -> list[Any]:
     return column.to_pylist()
 
 
-def _source_file(row: dict[str, Any], uri: str, number: int) -> SourceFile | BadRow:
+def _source_file(row: dict[str, Any], uri: str, number: int, columns: TableColumns) -> SourceFile | BadRow:
     """A row as a file; `number` is the row's in a Parquet file, or the offset of its line."""
     content = row["content"]
     if isinstance(content, str):
@@ -226,9 +230,16 @@ def _source_file(row: dict[str, Any], uri: str, number: int) -> SourceFile | Bad
         ("table", uri.replace("\\", "/").rsplit("/", 1)[-1], number),
         partial(bytes, content or b""),
         partial(licenses.find, entry.path),
-        permalinks(remote, texts["revision"]) if path else None,
+        permalinks(_address(remote, columns.base_url), texts["revision"]) if path else None,
         None if language_for_path(path or "") else _named_language(texts["language"]),
     )
+
+
+def _address(remote: str | None, base_url: str) -> str | None:
+    """Where a repository stands: as it says itself, or `owner/name` below the base."""
+    if remote and base_url and _OWNER_AND_NAME.fullmatch(remote):
+        return base_url.rstrip("/") + "/" + remote
+    return remote
 
 
 def _no_file(entry: Entry) -> bytes:

@@ -5,6 +5,7 @@ import io
 import json
 import random
 import tracemalloc
+from dataclasses import replace
 from itertools import pairwise
 
 import pyarrow as pa
@@ -232,3 +233,15 @@ def test_memory_does_not_grow_with_the_table():
         first, second = growth(small), growth(large)
         assert second < first + 4_000_000, (first, second)
         assert second < 12_000_000, "the table is of 30 MB"
+
+
+def test_owner_and_name_have_links_where_somebody_says_what_they_stand_below():
+    rows = {"content": [GOOD], "path": ["a.py"], "repo": ["o/n"], "revision": ["3" * 40]}
+    (pair,), _ = mine(parquet_files(parquet(rows), "t.parquet", 0, TableColumns()))
+    assert pair.provenance.url is None
+    columns = replace(TableColumns(), base_url="https://github.com/")
+    (pair,), _ = mine(parquet_files(parquet(rows), "t.parquet", 0, columns))
+    assert pair.provenance.url == f"https://github.com/o/n/blob/{'3' * 40}/a.py#L1-L4"
+    rows["repo"] = ["https://gitlab.com/o/n"]
+    (pair,), _ = mine(parquet_files(parquet(rows), "t.parquet", 0, columns))
+    assert pair.provenance.url.startswith("https://gitlab.com/o/n/-/blob/")
