@@ -66,9 +66,9 @@ class Comments:
         while place >= 0 and self._blank(self.ends[place], position):
             start, end = self.spans[place]
             if self.is_comment[place]:
-                if joined != "all" and self._trails(start) and b"\n" in self.source[end:position]:
-                    break
                 if self._is_marked(start, end):
+                    if joined != "all" and self._trails(start) and b"\n" in self.source[end:position]:
+                        break
                     pieces.append((start, end))
                     if joined == "nearest":
                         break

@@ -1,7 +1,7 @@
 [(line_comment) (block_comment)] @comment
 
-; An annotation with arguments before a function of the file may parse as a statement of its own.
-(annotated_expression) @skip
+; Annotations with arguments before a function of the file may parse as a statement of their own.
+(source_file (annotated_expression) @skip)
 
 [
   (class_declaration name: (_) @name)
