@@ -13,7 +13,7 @@ import numpy as np
 from miners.web.quality.page import TextPage
 from miners.web.quality.thresholds import REPEATED_NGRAMS, TOP_NGRAMS, Thresholds
 
-STOP_WORDS = frozenset(("the", "be", "to", "of", "and", "that", "have", "with"))
+STOP_WORDS = ("the", "of", "and", "to", "that", "with", "be", "have")
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _BULLETS = ("•", "-")
 _ELLIPSES = ("...", "…")
@@ -57,9 +57,12 @@ def letter_words(page: TextPage, most: Thresholds) -> bool:
 
 def stop_words(page: TextPage, most: Thresholds) -> bool:
     """How many of eight common English words occur."""
-    if sum(f" {word} " in page.text for word in STOP_WORDS) >= most.gopher_min_stop_words:
-        return False  # the common page, without making a set of all its words
-    return len(STOP_WORDS.intersection(page.text.split())) < most.gopher_min_stop_words
+    missing = most.gopher_min_stop_words
+    for word in STOP_WORDS:  # most frequent first: the common page is through without a set of all of its words
+        missing -= f" {word} " in page.text
+        if missing <= 0:
+            return False
+    return len(set(STOP_WORDS).intersection(page.text.split())) < most.gopher_min_stop_words
 
 
 def duplicate_lines(page: TextPage, most: Thresholds) -> bool:
@@ -84,7 +87,7 @@ def top_ngrams(page: TextPage, most: Thresholds) -> bool:
             continue  # no n-gram is more frequent than the shorter one that begins it
         ordered = np.sort(keys)
         last = np.concatenate((np.flatnonzero(ordered[1:] != ordered[:-1]), [len(ordered) - 1]))
-        counts = np.diff(last, prepend=-1)
+        counts = last - np.concatenate(([-1], last[:-1]))
         frequency = int(counts.max())
         if frequency * longest > allowed:
             first = np.isin(keys, ordered[last[counts == frequency]]).argmax()
