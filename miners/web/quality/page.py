@@ -15,6 +15,9 @@ UNENDED_LANGUAGES = frozenset(("th", "lo"))
 SENTENCE_MARKS = (*".?!‼‽⁇⁈⁉。｡！？．﹒﹖﹗।॥۔؟؞។៕။၊።፧፨։܀܁܂᙮᠃᠉᱾᱿꓿꘎꘏꛳꛷⸮⸼⹓⹔߹",)
 """Unicode's Sentence_Terminal, as far as it is in living scripts."""
 
+MOST_CHARS = 1 << 20
+"""Of longer pages the beginning is measured; by then they are beyond Gopher's most words."""
+
 
 class TextPage:
     """The lines of a page, without blank ones."""
@@ -27,8 +30,8 @@ class TextPage:
 
     @cached_property
     def text(self) -> str:
-        """The lines joined."""
-        return "\n".join(self.lines)
+        """The lines joined, up to MOST_CHARS."""
+        return "\n".join(self.lines)[:MOST_CHARS]
 
     @cached_property
     def word_spans(self) -> tuple[np.ndarray, np.ndarray]:

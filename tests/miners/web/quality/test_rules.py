@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miners.web.quality import RULES, SOURCES, Thresholds, judge, select_rules
+from miners.web.quality import RULES, SOURCES, TextPage, Thresholds, judge, select_rules
+from miners.web.quality.page import MOST_CHARS
 from schemas.ledger import REASONS
 
 PROSE = [
@@ -178,3 +179,10 @@ def test_any_text_gets_a_verdict(lines, language):
     verdict = judge(lines, language, RULES, Thresholds())
     assert verdict.reason is None or RULES[verdict.reason].of_page
     assert all(0 <= number < len(lines) for number in verdict.removed)
+
+
+def test_a_huge_page_is_measured_by_its_beginning():
+    lines = [f"Line {i} of the ledger of the mill is of the year {i % 700}." for i in range(60_000)]
+    page = TextPage(lines, "en")
+    assert len(page.text) == MOST_CHARS < sum(map(len, lines))
+    assert refused(lines, "gopher_words") == "gopher_words"
