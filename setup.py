@@ -83,7 +83,7 @@ setup(
         "gcp": ["apache-beam[gcp]>=2.77,<2.78"],
         "dask": ["apache-beam[dask]>=2.77,<2.78"],
         "trafilatura": ["trafilatura>=2,<3"],
-        "bench": ["FastWARC>=2.0.1,<3", "trafilatura", "rensa"],
+        "bench": ["FastWARC>=2.0.1,<3", "libclang>=18,<19", "trafilatura", "rensa"],
         "fast": ["numba>=0.62"],
         "demo": ["warcio>=1.8,<2"],
         "test": [
