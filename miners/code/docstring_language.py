@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from miners.web.languages import passage_languages
+from miners.web.languages import passage_language
 
 LEAST_WORDS = 3
 """Below this many words no language is told."""
@@ -32,17 +32,15 @@ def docstring_languages(docstrings: Sequence[str]) -> list[str | None]:
     letters has, among ASCII alone make English.
     """
     told: list[str | None] = [None] * len(docstrings)
-    asked: list[tuple[int, str]] = []
     for i, text in enumerate(docstrings):
         head = _NOT_PROSE.sub(" ", text[:_HEAD_CHARS])
         words = _WORD.findall(head)
         if head.isascii() and _is_english(words):
             told[i] = "en"
         elif _says_enough(words, head.isascii()):
-            asked.append((i, " ".join(words)))
-    answers = passage_languages([text for _, text in asked])
-    for (i, _), (language, score) in zip(asked, answers, strict=True):
-        told[i] = None if language == "und" or score < LEAST_SCORE else language
+            # One at a time: the documentation of one function says nothing of another's.
+            language, score = passage_language(" ".join(words))
+            told[i] = None if language == "und" or score < LEAST_SCORE else language
     return told
 
 
