@@ -3,8 +3,8 @@
     python benchmarks/bench_code.py [--languages python go] [--corpora FOLDER] [--peers FOLDER] [--job-megabytes 1000]
 
 Sources are the corpora of `code_corpora.py`; `--megabytes` of each language are taken, in a keyed random order. Speeds
-are MB a CPU second, children's CPU included; the parts of a comparison take turns file by file, so that what else the
-machine does falls on all of them alike. Columns of the first table:
+are MB a CPU second, children's CPU included; the parts of a comparison take turns, so that what else the machine does
+falls on all of them alike. Columns of the first table:
 
 - raw: `tree_sitter.Parser.parse` alone. function: `miners.code.functions` in this process. child: the same through the
   child process that the job parses in. pairs: with the default rules and everything else that makes a row.
@@ -169,19 +169,18 @@ def batches(found: Sequence[Source], size: int = 1 << 20) -> Iterator[list[Sourc
 
 
 def measure_language(found: Sequence[Source]) -> Measured:
-    """Raw parse, the miner here, in its child, and whole rows, batch by batch in turns."""
+    """Raw parse and the miner here file by file in turns, then its child and whole rows batch by batch."""
     measured = Measured()
     child = ParsingProcess()
     list(child.parse(found[:1]))
     mine_pairs(found[:20], CodeConfig())
     for batch in batches(found):
         size = sum(len(source.data) for source in batch)
-        with clocked(measured, "raw", size):
-            for source in batch:
-                raw_parse(source)
-        with clocked(measured, "function", size):
-            for source in batch:
-                mine_function(source)
+        for i, source in enumerate(batch):
+            turns = (("raw", raw_parse), ("function", mine_function))
+            for name, work in turns if i % 2 else reversed(turns):  # who comes second has the file in its caches
+                with clocked(measured, name, len(source.data)):
+                    work(source)
         before = cpu_of(child.pid or 0)
         with clocked(measured, "child", size):
             list(child.parse(batch))
@@ -366,7 +365,9 @@ def measure_job(found: Sequence[Source], megabytes: float) -> bool:
         two, two_wall = run_job(folder, output, 2)
         raws.append(raw_speed(found))
     raw = sum(raws) / len(raws)
-    print(f"\nthe job, {total:,.0f} MB of Python; raw parse {' '.join(f'{speed:.2f}' for speed in raws)} MB a CPU second")
+    print(
+        f"\nthe job, {total:,.0f} MB of Python; raw parse {' '.join(f'{speed:.2f}' for speed in raws)} MB a CPU second"
+    )
     print(f"{'':12}{'CPU s':>9}{'wall s':>9}{'MB a CPU s':>12}{'of raw':>9}{'wall speed':>12}")
     for name, cpu_seconds, wall in (("1 worker", one, one_wall), ("2 workers", two, two_wall)):
         speed = total / cpu_seconds
