@@ -6,7 +6,7 @@
 
 `peers`: documents of some 5.7 KB, real text recombined, one in ten a copy or near copy. Every tool runs alone, one
 thread, in a process of its own; the figure is documents a CPU second, children included. pairmill runs whole: from a
-plain Parquet table to a pair set with evidence and signatures, every candidate verified, leaks between splits searched
+plain Parquet table, and from a pair set as mining leaves it, to a pair set with evidence and signatures, every candidate verified, leaks between splits searched
 on three sides. datatrove and text-dedup need environments of their own: give their Python. `growth`: CPU seconds and
 peak memory with a fixed budget for a partition; the exponent is that of time over documents. `workers`: two
 processes beside one. Machines that do other work beside this one give slower and less even figures.
@@ -34,7 +34,9 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.made_pair_set import write_pair_set
 from benchmarks.real_texts import documents
+from pipelines.plain_tables import read_parquet
 
 PEERS = Path(__file__).with_name("dedupe_peers.py")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "ARROW_IO_THREADS"), "1")
@@ -118,29 +120,25 @@ def measure(tool: str, table: Path, python: str = sys.executable, workers: int =
 def bench_peers(args: argparse.Namespace, folder: Path, console: Console) -> None:
     table = folder / "documents.parquet"
     size = write_documents(table, args.count, args.chars, args.seed)
+    groups = range(pq.read_metadata(table).num_row_groups)
+    pairs = write_pair_set(folder / "set", (batch.pairs for batch in read_parquet(str(table), groups, 0, BATCH)))
+    few = min(args.few or args.count, args.count)
+    start = _first_rows(table, folder, few)
     measure("pairmill", _first_rows(table, folder, 200))  # compiles what is not yet
-    runs = [("pairmill", sys.executable), ("rensa_readme", sys.executable), ("rensa_shingles", sys.executable)]
-    runs += [("datasketch", sys.executable)]
-    runs += [(tool, args.datatrove) for tool in ("datatrove_whole", "datatrove_split") if args.datatrove]
-    runs += [("text_dedup", args.text_dedup)] if args.text_dedup else []
+    ours = (
+        ("pairmill, plain table", args.count, measure("pairmill", table)),
+        ("pairmill, pair set", args.count, measure("pairmill", pairs)),
+    )
+    peers = [(tool, args.count, measure(tool, table)) for tool in ("rensa_readme", "rensa_shingles", "datasketch")]
+    slow = [("datatrove_whole", args.datatrove), ("datatrove_split", args.datatrove), ("text_dedup", args.text_dedup)]
+    peers += [(tool, few, measure(tool, start, python)) for tool, python in slow if python]
     title = f"{args.count:,} documents, {size / 1e6:,.0f} MB of text, one thread"
-    shown = Table("tool", "documents", "kept", "CPU s", "documents a CPU s", "pairmill is", "peak MB", title=title)
-    few, ours = _first_rows(table, folder, args.few or args.count), 0.0
-    for tool, python in runs:
-        count = args.count if python == sys.executable else min(args.few or args.count, args.count)
-        figures = measure(tool, table if count == args.count else few, python)
-        rate = count / figures.cpu
-        ours = ours or rate
-        ratio = ours / rate
-        shown.add_row(
-            tool,
-            f"{count:,}",
-            f"{figures.kept:,}",
-            f"{figures.cpu:.1f}",
-            f"{rate:,.0f}",
-            f"{ratio:.2f} x",
-            f"{figures.peak / 1e6:,.0f}",
-        )
+    columns = ("tool", "documents", "kept", "CPU s", "documents a CPU s", "table is", "set is", "peak MB")
+    shown = Table(*columns, title=title)
+    for name, count, figures in (*ours, *peers):
+        ratios = [figures.cpu / count / (own.cpu / args.count) for _, _, own in ours]
+        cells = (f"{figures.cpu:.1f}", f"{count / figures.cpu:,.0f}", *(f"{ratio:.2f} x" for ratio in ratios))
+        shown.add_row(name, f"{count:,}", f"{figures.kept:,}", *cells, f"{figures.peak / 1e6:,.0f}")
     console.print(shown)
 
 
@@ -193,7 +191,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench_dedupe", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     peers = commands.add_parser("peers", help="beside rensa, datasketch, datatrove and text-dedup")
-    peers.add_argument("--count", type=int, default=40_000, help="documents")
+    peers.add_argument("--count", type=int, default=100_000, help="documents")
     peers.add_argument("--chars", type=int, default=5700, help="characters of a document")
     peers.add_argument("--few", type=int, help="documents for datatrove and text-dedup, which take long (default: all)")
     peers.add_argument("--datatrove", metavar="PYTHON", help="Python of an environment with datatrove")

@@ -12,17 +12,20 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import xxhash
 
+from miners.near_duplicates.shingles import bytes_of
 from miners.near_duplicates.side_hashes import side_hashes
 from pipelines import storage
 from pipelines.options import UsageError
-from schemas.ids import pair_id, row_id
+from schemas.ids import length_prefixed, row_id
 from schemas.pair import KINDS, NEIGHBOR_TEXT, PROVENANCE_TYPE, SIGNALS_TYPE, in_schema
 from schemas.side_hash import anchor_is_code, positive_is_code
 
@@ -148,8 +151,7 @@ def make_pairs(given: pa.Table, kinds: pa.ChunkedArray, numbers: np.ndarray, pat
     name = path.replace("\\", "/").rsplit("/", 1)[-1]
     kinds = kinds.combine_chunks()
     sides = {side: given[side].combine_chunks() for side in SIDES}
-    texts = zip(kinds.to_pylist(), sides["anchor"].to_pylist(), sides["positive"].to_pylist(), strict=True)
-    pair_ids = [pair_id(*text) for text in texts]
+    pair_ids = _pair_ids(kinds, *sides.values())
     row_ids = pa.array([row_id(pair, (name, number)) for pair, number in zip(pair_ids, numbers.tolist(), strict=True)])
     extras = {extra: _column(given, extra) for extra in EXTRAS[1:]}
     codes = [np.fromiter(map(rule, kinds.to_pylist()), bool, count) for rule in (anchor_is_code, positive_is_code)]
@@ -177,6 +179,18 @@ def make_pairs(given: pa.Table, kinds: pa.ChunkedArray, numbers: np.ndarray, pat
         "provenance": _struct(known, PROVENANCE_TYPE, count),
     }
     return in_schema(pa.table(columns))
+
+
+def _pair_ids(kinds: pa.Array, anchors: pa.StringArray, positives: pa.StringArray) -> list[str]:
+    """`schemas.ids.pair_id` of each row, on the bytes of Arrow's arrays: text is neither decoded nor encoded."""
+    prefixes = {kind: length_prefixed(kind.encode()) for kind in kinds.unique().to_pylist()}
+    parts: list[list[bytes | memoryview]] = [[prefixes[kind] for kind in kinds.to_pylist()]]
+    for texts in (anchors, positives):
+        codes, offsets = bytes_of(texts)
+        data, lengths = memoryview(codes), np.diff(offsets).astype("<u8").tobytes()
+        parts.append([lengths[i : i + 8] for i in range(0, len(lengths), 8)])
+        parts.append([data[start:end] for start, end in pairwise(offsets.tolist())])
+    return list(map(xxhash.xxh3_128_hexdigest, map(b"".join, zip(*parts, strict=True))))
 
 
 def _holds_strings(kind: pa.DataType) -> bool:

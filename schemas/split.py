@@ -6,6 +6,8 @@ share never moves a group of the other.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import xxhash
 
 from schemas.ids import length_prefixed
@@ -21,6 +23,7 @@ def check_shares(validation: float, test: float) -> None:
         )
 
 
+@lru_cache(maxsize=1 << 16)
 def split_of(group: str, key: str, validation: float, test: float) -> str:
     """`train`, `validation` or `test` for a group (a registrable domain, a repository, or a row's own id)."""
     position = xxhash.xxh3_64_intdigest(length_prefixed(key.encode(), group.encode()))
