@@ -1,15 +1,16 @@
 """`pairmill dedupe` beside its peers on the same documents in one run; and how its cost grows.
 
-``python benchmarks/bench_dedupe.py peers [--count 40000] [--datatrove PYTHON] [--text-dedup PYTHON]``
+``python benchmarks/bench_dedupe.py peers [--count 100000] [--datatrove PYTHON] [--text-dedup PYTHON]``
 ``python benchmarks/bench_dedupe.py growth [--counts 100000 400000 1600000] [--chars 600]``
 ``python benchmarks/bench_dedupe.py workers [--count 400000]``
 
 `peers`: documents of some 5.7 KB, real text recombined, one in ten a copy or near copy. Every tool runs alone, one
 thread, in a process of its own; the figure is documents a CPU second, children included. pairmill runs whole: from a
-plain Parquet table, and from a pair set as mining leaves it, to a pair set with evidence and signatures, every candidate verified, leaks between splits searched
-on three sides. datatrove and text-dedup need environments of their own: give their Python. `growth`: CPU seconds and
-peak memory with a fixed budget for a partition; the exponent is that of time over documents. `workers`: two
-processes beside one. Machines that do other work beside this one give slower and less even figures.
+plain Parquet table, and from a pair set as mining leaves it, to a set with evidence and signatures, every candidate
+verified, leaks between splits searched on three sides. rensa runs with its README's tokens, single words, and with the
+shingles of five words that all others have. datatrove and text-dedup need environments of their own: give their
+Python. `growth`: CPU seconds and peak memory with a fixed budget for a partition; the exponent is that of time over
+documents. `workers`: two processes beside one. A machine that does other work meanwhile gives less even figures.
 """
 
 from __future__ import annotations
