@@ -32,6 +32,7 @@ MINING = [
     "detect-secrets>=1.5,<1.6",
     "docstring-parser>=0.18,<0.19",
     "isal>=1.7,<2",
+    "eldc>=0.4,<0.5",
     "jinja2>=3.1",
     "license-expression>=30.4,<31",
     "licenseclassifier>=2026.10",

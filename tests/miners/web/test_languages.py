@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from miners.web.languages import check_languages, known_languages, may_be, passage_language
+from miners.web.languages import check_languages, known_languages, may_be, passage_language, passage_languages
 
 SAMPLES = {
     "en": "The miller opens the sluice at dawn, and the wheel begins to turn under the weight of the water.",
@@ -43,3 +45,42 @@ def test_text_without_a_language_is_undetermined():
 def test_an_unknown_code_is_refused():
     with pytest.raises(ValueError, match="'english' is no language"):
         check_languages(["en", "english"])
+
+
+MORE = {
+    "en": ["Bread was baked here for the whole valley until the railway came.", "Nobody remembers who built it."],
+    "de": ["Hier wurde Brot für das ganze Tal gebacken, bis die Eisenbahn kam.", "Wer sie baute, weiß niemand mehr."],
+}
+
+
+def test_the_passages_of_a_page_in_two_languages_are_told_apart():
+    english, german = [SAMPLES["en"], *MORE["en"]], [SAMPLES["de"], *MORE["de"]]
+    found = [language for language, _ in passage_languages([*english, *german])]
+    assert found == ["en"] * 3 + ["de"] * 3
+
+
+def test_a_list_of_names_in_an_english_page_is_of_no_rare_language():
+    page = [SAMPLES["en"], *MORE["en"], "Ruth B. Aidoo, Kofi D. Owusu, Ama Mensah, Jojo Tetteh: 1998, 2003, 2007."]
+    assert {language for language, _ in passage_languages(page)} == {"en"}
+
+
+def test_a_language_that_the_fast_identifier_does_not_know():
+    text = "Pada pagi hari pengilap membuka pintu air dan roda mulai berputar karena beratnya air itu, kata mereka."
+    assert passage_languages([text, text + " Roti dibuat di sini."])[0][0] in {"id", "ms"}
+    assert (
+        passage_language("Воденичарот ја отвора браната во зори и тркалото почнува да се врти под водата.")[0] == "mk"
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(max_size=300), max_size=6))
+def test_any_texts_get_a_known_language_and_a_probability(texts):
+    found = passage_languages(texts)
+    assert len(found) == len(texts)
+    for language, score in found:
+        assert language in known_languages()
+        assert 0 <= score <= 1
+
+
+def test_text_with_what_utf8_cannot_hold():
+    assert passage_languages(["\ud800 " + SAMPLES["en"], "", "\0"])[0][0] == "en"
