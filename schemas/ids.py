@@ -13,7 +13,10 @@ import xxhash
 
 def length_prefixed(*parts: bytes) -> bytes:
     """The parts one after the other, each after its length as 8 little-endian bytes."""
-    return b"".join(len(part).to_bytes(8, "little") + part for part in parts)
+    pieces = []
+    for part in parts:
+        pieces += (len(part).to_bytes(8, "little"), part)
+    return b"".join(pieces)
 
 
 def pair_id(kind: str, anchor: str, positive: str) -> str:

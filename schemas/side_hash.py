@@ -27,7 +27,8 @@ def positive_is_code(kind: str) -> bool:
 
 def normalize_text(text: str) -> str:
     """NFKC, case folded, every run of Unicode white space as one space, stripped."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()  # the same for ASCII
+    return " ".join(folded.split())
 
 
 def normalize_code(code: str) -> str:

@@ -100,12 +100,11 @@ def repeated_ngrams(page: TextPage, most: Thresholds) -> bool:
     """Characters in n-grams of 5 to 10 words that stood before, no word counted twice."""
     shares = most.gopher_max_repeated_ngrams
     for share, (size, keys) in zip(shares, _ngrams(page, REPEATED_NGRAMS), strict=False):
-        again = _repeats(keys)
-        longest = int((page.word_chars[size:] - page.word_chars[:-size]).max())
-        if len(again) * longest <= min(shares) * len(page.text):
-            return False  # a longer n-gram that stood before holds shorter ones that did
-        if _chars(again, size, page.word_chars) > share * len(page.text):
+        apart, together = _chars(_repeats(keys), size, page.word_chars)
+        if apart > share * len(page.text):
             return True
+        if together <= min(shares) * len(page.text):
+            return False  # a longer n-gram that stood before consists of shorter ones that did
     return False
 
 
@@ -131,12 +130,14 @@ def _repeats(keys: np.ndarray) -> np.ndarray:
     return np.sort(ordered[1:][same] & ((np.uint64(1) << bits) - np.uint64(1)))
 
 
-def _chars(places: np.ndarray, size: int, chars: np.ndarray) -> int:
-    """Characters in the n-grams at these places, leaving out those that overlap the one before."""
-    lengths = (chars[places + np.uint64(size)] - chars[places]).tolist()
-    total = free = 0
-    for place, length in zip(places.tolist(), lengths, strict=True):
-        if place >= free:
-            total += length
-            free = place + size
-    return total
+def _chars(places: np.ndarray, size: int, chars: np.ndarray) -> tuple[int, int]:
+    """Characters in the n-grams at these places: in those that do not overlap the one before, and in all."""
+    begins, ends = chars[places].tolist(), chars[places + np.uint64(size)].tolist()
+    apart = together = free = covered = 0
+    for begin, end in zip(begins, ends, strict=True):
+        if begin >= free:
+            apart += end - begin
+            free = end
+        together += end - max(begin, covered)
+        covered = end
+    return apart, together
