@@ -38,7 +38,9 @@ def read_blocks(markup: str) -> list[Block]:
     blocks: list[Block] = []
     element = ""
     for line in markup.replace("<br>", "\n").split("\n"):
-        if "<" not in line:
+        if not element and line[:3] == "<p>" and line[-4:] == "</p>" and line.count("<") == 2:
+            text, links, within = _clean(line[3:-4]), 0, "p"
+        elif "<" not in line:
             text = _clean(line)
             links, within = 0, element
         else:

@@ -35,6 +35,8 @@ NOTICE_TOKENS = 40
 """A longer paragraph may have a notice's phrase and more to say."""
 
 _SENTENCE_END = re.compile(r"[.!?…:;。！？：；।॥۔؟।៕][\"'”’»)\]」』）]*$")
+_ENDING = 12
+"""Characters at the end of a line that are looked at for the end of a sentence."""
 _WORD = re.compile(r"\w+")
 _TAIL = re.compile(
     r"""\W*(?:
@@ -91,13 +93,16 @@ def without_boilerplate(title: str, blocks: Sequence[Block]) -> list[Block]:
 
 
 def _line(block: Block) -> _Line:
-    tokens = token_count(block.text)
+    text = block.text
+    tokens = text.count(" ") + 1 if text.isascii() else token_count(text)
     prose = 2 * block.link_chars <= len(block.text) and _reads_as_prose(block.text, tokens, LEAST_TOKENS)
     return _Line(block, tokens, prose)
 
 
 def _reads_as_prose(text: str, tokens: int, least: int) -> bool:
-    return tokens >= LONG_TOKENS or (tokens >= least and _SENTENCE_END.search(text) is not None)
+    return tokens >= LONG_TOKENS or (
+        tokens >= least and _SENTENCE_END.search(text, max(0, len(text) - _ENDING)) is not None
+    )
 
 
 def _prose_chars(lines: Sequence[_Line]) -> int:

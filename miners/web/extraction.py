@@ -93,12 +93,12 @@ def check_extractor(name: str) -> None:
 
 def page_text(html: bytes, content_type: str | None = None, extractor: str = "resiliparse") -> PageText:
     """The main content of a page by one of EXTRACTORS. Raises BrokenHtml, TooComplex, TooSlow."""
-    check_complexity(html)
+    tags = check_complexity(html)
     if extractor == "trafilatura":
         with _time_limit():
             return PageText(*read_with_trafilatura(decode_page(html, content_type)))
     try:
-        title, blocks = _read(decode_page(html, content_type))
+        title, blocks = _read(decode_page(html, content_type), tags)
     except TooComplex:
         raise
     except (ValueError, RuntimeError) as error:
@@ -106,10 +106,11 @@ def page_text(html: bytes, content_type: str | None = None, extractor: str = "re
     return PageText(title, tuple(blocks))
 
 
-def _read(html: str) -> tuple[str, list[Block]]:
+def _read(html: str, tags: int) -> tuple[str, list[Block]]:
     # resiliparse takes the class of an embedded post for one of share buttons; the author quotes it
     tree = HTMLTree.parse(html.replace("twitter-tweet", "quoted-post"))
-    _check_depth(html, tree)
+    if tags > _TAGS_CHECKED:
+        _check_depth(html, tree)
     title = " ".join((tree.title or "").split())
     blocks = without_boilerplate(title, read_blocks(_extract(tree, main_content=True)))
     if _chars(blocks) < _LITTLE_TEXT:
@@ -147,9 +148,10 @@ def _time_limit() -> Iterator[None]:
         raise TooSlow(f"extraction took more than {MOST_SECONDS} seconds") from None
 
 
-def check_complexity(html: bytes) -> None:
-    """Raise TooComplex for a page with too many tags, or with too many attributes in one."""
-    if html.count(b"<") > MOST_TAGS:
+def check_complexity(html: bytes) -> int:
+    """How many tags a page has at most. Raises TooComplex for too many, and for too many attributes in one."""
+    tags = html.count(b"<")
+    if tags > MOST_TAGS:
         raise TooComplex(f"more than {MOST_TAGS:,} tags")
     place = 0
     while place < len(html) - _LONG_RUN:
@@ -157,6 +159,7 @@ def check_complexity(html: bytes) -> None:
         if end < 0 or end > place + _LONG_RUN:
             _check_attributes(html, place, end if end >= 0 else len(html))
         place = max(end, place) + _LONG_RUN if end >= 0 else len(html)
+    return tags
 
 
 def _check_attributes(html: bytes, place: int, end: int) -> None:
@@ -175,7 +178,7 @@ def _in_script(html: bytes, place: int) -> bool:
 
 def _check_depth(html: str, tree: HTMLTree) -> None:
     """Raise TooComplex for elements too deep in each other; the tree is only walked where the tags let it be so."""
-    if tree.body is None or html.count("<") <= _TAGS_CHECKED or not _may_be_deep(html):
+    if tree.body is None or not _may_be_deep(html):
         return
     deepest = 0
 
