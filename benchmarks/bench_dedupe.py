@@ -115,7 +115,9 @@ def measure(tool: str, table: Path, python: str = sys.executable, workers: int =
     lines = [line for line in done.stdout.splitlines() if line.startswith("figures ")]
     if not lines:
         raise SystemExit(f"{tool} failed:\n{done.stderr[-2000:]}")
-    return Figures(**json.loads(lines[-1].removeprefix("figures ")))
+    figures = Figures(**json.loads(lines[-1].removeprefix("figures ")))
+    print(f"{tool}, {table.name}: {figures.cpu:.1f} CPU s, {figures.wall:.1f} s", file=sys.stderr, flush=True)
+    return figures
 
 
 def bench_peers(args: argparse.Namespace, folder: Path, console: Console) -> None:
