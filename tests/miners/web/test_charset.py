@@ -43,3 +43,28 @@ def test_a_declared_charset_that_the_bytes_contradict_gives_way():
 @given(st.binary(max_size=200), st.text(max_size=20))
 def test_any_bytes_give_text_that_can_be_written(page, label):
     decode_page(page, f"text/html; charset={label}").encode()
+
+
+@pytest.mark.parametrize("damage", [b"\xe2\x80", b"\xff", b" caf\xe9 "])
+@pytest.mark.parametrize("content_type", [None, "text/html; charset=utf-8"])
+def test_a_few_bad_bytes_cost_no_more_than_themselves(damage, content_type):
+    text = "Die Straße führt über die Brücke nach Süden, sagt man. " * 20
+    found = decode_page(text.encode() + damage + text.encode(), content_type)
+    assert found.startswith(text[:-1])
+    assert found.endswith(text[1:])
+    assert found.count("\ufffd") == 1
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("shift_jis", "水車は川のそばにある。"),
+        ("euc-jp", "水車は川のそばにある。"),
+        ("gb18030", "水车在河边，磨坊主人天亮起床。"),
+        ("big5", "水車在河邊，磨坊主人天亮起床。"),
+        ("koi8-r", "Мельница стоит у реки. "),
+        ("cp1251", "Мельница стоит у реки. "),
+    ],
+)
+def test_what_nothing_declares_is_detected(encoding, text):
+    assert decode_page((text * 30).encode(encoding), "text/html") == text * 30
