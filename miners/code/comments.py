@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from miners.code.captures import Span
 from miners.code.language import Documentation
 
+FARTHEST = 4096
+"""Bytes between documentation and a function that `between` is asked of: what is read twice stays bounded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comments:
@@ -51,7 +54,7 @@ class Comments:
 
     def _reaching(self, place: int, position: int, between: re.Pattern[bytes]) -> list[Span]:
         """The documentation before `position` if nothing but `between` separates them, other comments read as text."""
-        while place >= 0:
+        while place >= 0 and position - self.ends[place] <= FARTHEST:
             start, end = self.spans[place]
             if self._is_marked(start, end):
                 return self._marked(place, end) if between.fullmatch(self.source, end, position) else []

@@ -119,8 +119,8 @@ def test_text_that_is_not_ascii_moves_nothing():
     assert function.code == 'def größe(self):\n        return "ß"'
 
 
-@given(st.text(max_size=30), st.sampled_from(["python", "go", "javascript", "typescript"]))
-@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=30), st.sampled_from(LANGUAGES))
+@settings(max_examples=120, deadline=None)
 def test_any_text_gives_functions_that_slice_again(noise, language):
     noise = noise.encode("utf-8", "replace")
     source = noise + b"\n" + grammar_for(language).sample
