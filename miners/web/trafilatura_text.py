@@ -5,6 +5,8 @@ trafilatura is an extra (`pip install 'pairmill[trafilatura]'`), loaded when it 
 
 from __future__ import annotations
 
+from resiliparse.parse.html import HTMLTree
+
 from miners.web.blocks import Block, text_blocks
 
 
@@ -24,11 +26,12 @@ def read_with_trafilatura(html: str) -> tuple[str, tuple[Block, ...]]:
     from trafilatura import bare_extraction
 
     found = bare_extraction(html, fast=True, include_comments=False, include_tables=True)
+    title = " ".join((HTMLTree.parse(html).title or "").split())  # trafilatura's own costs a search for dates
     if found is None or not found.text:
-        return "", ()
+        return title, ()
     levels = {
         " ".join("".join(heading.itertext()).split()): int(heading.get("rend", "h2")[1:] or 2)
         for heading in found.body.iter("head")
     }
     blocks = (block._replace(heading_level=levels.get(block.text, 0)) for block in text_blocks(found.text))
-    return " ".join((found.title or "").split()), tuple(blocks)
+    return title, tuple(blocks)
