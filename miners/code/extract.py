@@ -322,7 +322,11 @@ def _cut_statement(source: bytes, statement: tree_sitter.Node, body: tree_sitter
 
 
 def _only_comments_follow(body: tree_sitter.Node) -> bool:
-    return all(child.type == "comment" for child in body.named_children[1:])
+    for place in range(1, body.named_child_count):
+        child = body.named_child(place)
+        if child is None or child.type != "comment":
+            return False
+    return True
 
 
 def _symbols(
