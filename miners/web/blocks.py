@@ -11,6 +11,7 @@ from html import unescape
 from typing import NamedTuple
 
 _TAG = re.compile(r"</?(?:a|p|h[1-6]|li|ul|ol|pre|br)(?: [^>]*)?>")
+_PLAIN = re.compile(r" *<(p|li)>([^<]*)</\1>")
 _TEXT_TAG = re.compile(r"<(/?)(p|h[1-6]|li|pre)>")
 _LINK_TAG = re.compile(r"<(?:a [^>]*|/a)>")
 
@@ -38,8 +39,9 @@ def read_blocks(markup: str) -> list[Block]:
     blocks: list[Block] = []
     element = ""
     for line in markup.replace("<br>", "\n").split("\n"):
-        if not element and line[:3] == "<p>" and line[-4:] == "</p>" and line.count("<") == 2:
-            text, links, within = _clean(line[3:-4]), 0, "p"
+        plain = None if element else _PLAIN.fullmatch(line)
+        if plain:
+            text, links, within = _clean(plain[2]), 0, plain[1]
         elif "<" not in line:
             text = _clean(line)
             links, within = 0, element
