@@ -17,30 +17,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from pipelines import storage
 from pipelines.explain_removal import find_rows, side_by_side
 from pipelines.explain_web import compare_with_source, is_web_row, mined_config
 from pipelines.failures import report_errors
-from schemas.manifest import Manifest
+from schemas.manifest import MANIFEST_NAME, Manifest
 from schemas.pair_set import open_folder, read_manifest, read_pair_set
 
 LEAST_DIGITS = 6
 MOST_SHOWN = 10
 
 
-def explain(folder: str, row: str, mined: str | None = None, inputs: Sequence[str] = ()) -> list[str]:
+def explain(folder: str, row: str, inputs: Sequence[str] = ()) -> list[str]:
     """The lines that explain a row; ValueError if the set knows nothing of it.
 
-    `mined` is the set of mine-web that the row was first in, where `folder` is a later one: it has the settings.
-    `inputs` are what dedupe was given (and earlier sets), where removed texts are looked up.
+    `inputs` are what a set of dedupe was made of: they have the removed texts, and the settings of mine-web by which a
+    web row was mined.
     """
     if len(row) < LEAST_DIGITS or set(row) - set("0123456789abcdef"):
         raise ValueError(f"{row!r} is no row: give a row_id or pair_id, or at least its first {LEAST_DIGITS} digits")
     manifest = read_manifest(folder)
-    settings = read_manifest(mined) if mined else manifest
     lines: list[str] = []
     for found in _kept_rows(folder, row):
         lines += [f"kept in {_split(folder, manifest, found['row_id'])}", *_describe(found)]
-        lines += [*_source(found, settings), ""]
+        lines += [*_source(found, [folder, *inputs]), ""]
     for evidence in _evidence_rows(folder, manifest, row):
         lines += ["removed", *_plain(evidence), "", *_removal(folder, evidence, inputs)]
     if not lines:
@@ -97,14 +97,16 @@ def _describe(row: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _source(row: dict[str, Any], settings: Manifest) -> list[str]:
+def _source(row: dict[str, Any], folders: Sequence[str]) -> list[str]:
+    """What a web row's record says when it is mined again, by the settings of the set that it was first in."""
     if not is_web_row(row):
         return []
-    try:
-        config = mined_config(settings)
-    except ValueError as error:
-        return [f"not compared with its source: {error}"]
-    return compare_with_source(row, config, settings.code_version)
+    for folder in folders:
+        if storage.exists(storage.join(folder, MANIFEST_NAME)):
+            manifest = read_manifest(folder)
+            if manifest.job == "mine-web" and _kept_rows(folder, row["row_id"]):
+                return compare_with_source(row, mined_config(manifest), manifest.code_version)
+    return ["not compared with its source: give the set of mine-web that it was first in (--input SET...)"]
 
 
 def _plain(values: dict[str, Any]) -> list[str]:
@@ -121,16 +123,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", help="a pair set's folder")
     parser.add_argument("row", help="a row_id or pair_id, or its first digits")
     parser.add_argument(
-        "--input", nargs="+", default=[], metavar="SET", help="what the set was made of, to see removed texts"
-    )
-    parser.add_argument(
-        "--mined", metavar="FOLDER", help="the set of mine-web that a row of a later set was first in: its settings"
+        "--input",
+        nargs="+",
+        default=[],
+        metavar="SET",
+        help="what a set of dedupe was made of: to see removed texts, and to read web rows again by its settings",
     )
     args = parser.parse_args(argv)
 
     def run() -> int:
         try:
-            print("\n".join(explain(args.folder, args.row, args.mined, args.input)))
+            print("\n".join(explain(args.folder, args.row, args.input)))
         except pa.ArrowException as error:
             raise ValueError(f"{args.folder} cannot be read ({error}); run `pairmill verify` on it") from None
         return 0

@@ -102,5 +102,5 @@ def test_a_row_of_a_later_set_is_mined_by_the_settings_of_the_first(tmp_path, ca
     assert mine_web(["--input", str(path), "--output", str(folder), *flags]) == 0
     assert dedupe(["--input", str(folder), "--output", str(clean), "--quiet", "--workers", "1"]) == 0
     row = read_pair_set(clean).to_table().to_pylist()[0]
-    assert "give --mined FOLDER" in explained(clean, row, capsys)
-    assert "the same text" in explained(clean, row, capsys, "--mined", str(folder))
+    assert "give the set of mine-web" in explained(clean, row, capsys)
+    assert "the same text" in explained(clean, row, capsys, "--input", str(folder))
