@@ -112,8 +112,8 @@ def _parsed(text: str) -> LicenseExpression | None:
     licensing = _licensing()
     try:
         parsed = licensing.parse(text)
-    except (ExpressionError, ValueError, IndexError, TypeError, AttributeError, RecursionError):
-        return None  # the library's parser breaks on `()` and the like
+    except (ExpressionError, ValueError, IndexError, TypeError, AttributeError, AssertionError, RecursionError):
+        return None  # the library's parser breaks on `()`, `(AND 0` and the like
     if parsed is None:
         return None
     unknown = licensing.unknown_license_keys(parsed)

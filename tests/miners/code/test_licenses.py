@@ -2,7 +2,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from miners.code.license_expressions import (
@@ -93,6 +93,8 @@ def test_a_policy_file_names_its_faulty_line():
 
 
 @given(st.text(max_size=60) | st.lists(st.sampled_from(["MIT", "AND", "OR", "WITH", "(", ")", "ISC"])).map(" ".join))
+@example("(AND 0")
+@example("()")
 def test_an_expression_is_stable_once_normalised(text):
     expression = spdx_expression(text)
     if expression is not None:
