@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.localfilesystem import LocalFileSystem
+from hypothesis import settings
 
 from pipelines.finish import Job, file_entry, finish_pair_set
 from pipelines.runs import Run
@@ -21,6 +22,11 @@ from schemas.pair import pairs_to_table
 from schemas.writer import PartWriter
 
 MakePairSet = Callable[..., Path]
+
+# The same examples on every run, so that a change is judged by what it changes; PAIRMILL_EXAMPLES=new draws new ones.
+settings.register_profile("fixed", derandomize=True, deadline=None)
+settings.register_profile("new", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("PAIRMILL_EXAMPLES", "fixed"))
 
 
 @pytest.fixture(scope="session")
