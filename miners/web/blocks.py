@@ -10,10 +10,10 @@ import re
 from html import unescape
 from typing import NamedTuple
 
-_TAG = re.compile(r"</?(?:a|p|h[1-6]|li|ul|ol|pre|br)(?: [^>]*)?>")
-_PLAIN = re.compile(r" *<(p|li)>([^<]*)</\1>")
-_TEXT_TAG = re.compile(r"<(/?)(p|h[1-6]|li|pre)>")
-_LINK_TAG = re.compile(r"<(?:a [^>]*|/a)>")
+_TAG = re.compile(r"(</?(?:a|p|h[1-6]|li|ul|ol|pre|br)(?: [^>]*)?>)")
+_ONE_ELEMENT = re.compile(r" *<(?:(p|h[1-6]|li)|(a) [^>]*)>([^<]*)</(?:\1|\2)>")
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_TEXT_ELEMENTS = frozenset(("p", "li", "pre", *_HEADINGS))
 
 
 class Block(NamedTuple):
@@ -39,23 +39,22 @@ def read_blocks(markup: str) -> list[Block]:
     blocks: list[Block] = []
     element = ""
     for line in markup.replace("<br>", "\n").split("\n"):
-        plain = None if element else _PLAIN.fullmatch(line)
-        if plain:
-            text, links, within = _clean(plain[2]), 0, plain[1]
-        elif "<" not in line:
+        if not line:
+            continue
+        links, within = 0, element
+        if "<" not in line:
             text = _clean(line)
-            links, within = 0, element
+        elif (one := _ONE_ELEMENT.fullmatch(line)) and (one[2] or not element):
+            text = _clean(one[3])
+            within = one[1] or element
+            links = len(text) if one[2] else 0
         else:
-            within = element
-            for end, name in _TEXT_TAG.findall(line):
-                element = "" if end else name
-                if not end and (not within or within == "li" or name[0] == "h"):
-                    within = name
-            text = _clean(_TAG.sub("", line))
-            links = _link_chars(line) if "<a " in line or "</a>" in line else 0
+            pieces = _TAG.split(line)
+            text = _clean("".join(pieces[::2]))
+            links = _link_chars(pieces) if text else 0
+            within, element = _elements(pieces, element)
         if text:
-            level = int(within[1]) if within[:1] == "h" else 0
-            blocks.append(Block(text, level, min(links, len(text)), bool(within)))
+            blocks.append(Block(text, _HEADINGS.get(within, 0), min(links, len(text)), within != ""))
     return blocks
 
 
@@ -64,19 +63,44 @@ def text_blocks(text: str) -> list[Block]:
     return [Block(line, 0, 0, True) for line in map(_clean, text.split("\n")) if line]
 
 
-def _link_chars(line: str) -> int:
-    """How many characters of a line are text of links; a link may begin before the line or end after it."""
-    chars = position = 0
-    tags = list(_LINK_TAG.finditer(line))
-    linked = line.startswith("</a", tags[0].start())
-    for tag in tags:
-        if linked:
-            chars += len(_clean(_TAG.sub("", line[position : tag.start()])))
-        linked, position = not line.startswith("</", tag.start()), tag.end()
-    if linked:
-        chars += len(_clean(_TAG.sub("", line[position:])))
-    return chars
+def _elements(pieces: list[str], element: str) -> tuple[str, str]:
+    """The element that a line's text stands in, and the one open behind the line; `element` is open before it."""
+    within = element
+    for tag in pieces[1::2]:
+        name = tag[1:-1]
+        if name in _TEXT_ELEMENTS:
+            element = name
+            if not within or within == "li" or name in _HEADINGS:
+                within = name
+        elif name[1:] in _TEXT_ELEMENTS:
+            element = ""
+    return within, element
+
+
+def _link_chars(pieces: list[str]) -> int:
+    """How many characters of a line, as text and tags in turn, are text of links.
+
+    A link may begin before the line or end after it.
+    """
+    chars = 0
+    begin: int | None = None
+    seen = False
+    for number in range(1, len(pieces), 2):
+        tag = pieces[number]
+        opens = tag.startswith("<a ")
+        if not opens and tag != "</a>":
+            continue
+        if not seen and not opens:
+            begin = 0
+        if begin is not None:
+            chars += len(_clean("".join(pieces[begin:number:2])))
+        begin = number + 1 if opens else None
+        seen = True
+    return chars if begin is None else chars + len(_clean("".join(pieces[begin::2])))
 
 
 def _clean(text: str) -> str:
-    return " ".join((unescape(text) if "&" in text else text).split())
+    """With every run of white space as one space, and none at the ends."""
+    text = (unescape(text) if "&" in text else text).strip()
+    # the space is the only white space that is printable: most lines need not be taken apart, which takes longest
+    return text if "  " not in text and text.isprintable() else " ".join(text.split())
