@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import xxhash
 
 from miners.web.domains import registrable_domain
-from miners.web.languages import may_be, page_language, passage_languages
+from miners.web.languages import PageLanguage, may_be, page_language, passage_languages
 from miners.web.passages import Passage, adjacent, passages
 from miners.web.privacy import redact
 from miners.web.quality import Verdict, judge
@@ -71,30 +71,31 @@ class PageMiner:
             yield self._refuse_page(page, reason)
             return
         title, texts = self._redact(page)
-        made, headings = _passages(texts, page.headings, verdict, config, language)
+        made, headings = _passages(texts, page.headings, verdict, config, language.language)
         if len(made) < (1 if headings or (title and TITLE_BODY in config.kinds) else 2):
             yield self._refuse_page(page, "too_few_passages")
             return
         ledger.keep("page")
         ledger.made("page", len(made))
         ledger.read("passage", len(made))
-        languages = passage_languages([passage.text for passage in made])
+        sure = language.language if language.is_sure else None
+        languages = passage_languages([passage.text for passage in made], sure)
         wanted = [not config.languages or language in config.languages for language, _ in languages]
         candidates = list(_candidates(title, headings, made, languages, wanted, config))
         yield from self._passages_left(page, made, candidates, wanted)
         ledger.made("passage", len(candidates))
         yield from self._pairs(page, candidates, verdict)
 
-    def _judge(self, page: ExtractedPage) -> tuple[str | None, Verdict, str]:
+    def _judge(self, page: ExtractedPage) -> tuple[str | None, Verdict, PageLanguage]:
         """Why the page is refused, if it is; the verdict of the quality rules; the page's language."""
         config = self._config
         text = page.text()
         if len(page.texts) == len(page.headings):
-            return "no_main_text", Verdict(), "und"
+            return "no_main_text", Verdict(), PageLanguage("und", False)
         if config.languages and not may_be(text, config.languages):
-            return "language", Verdict(), "und"
+            return "language", Verdict(), PageLanguage("und", False)
         language = page_language(text)
-        verdict = judge(page.texts, language, config.rules, config.thresholds)
+        verdict = judge(page.texts, language.language, config.rules, config.thresholds)
         for rule in verdict.removed.values():
             self._ledger.note(f"{rule}s_removed", 1)
         return verdict.reason, verdict, language

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miners.web.languages import check_languages, known_languages, may_be, passage_language, passage_languages
+from miners.web.languages import (
+    AGREED_SCORE,
+    check_languages,
+    known_languages,
+    may_be,
+    page_language,
+    passage_language,
+    passage_languages,
+)
 
 SAMPLES = {
     "en": "The miller opens the sluice at dawn, and the wheel begins to turn under the weight of the water.",
@@ -57,6 +65,30 @@ def test_the_passages_of_a_page_in_two_languages_are_told_apart():
     english, german = [SAMPLES["en"], *MORE["en"]], [SAMPLES["de"], *MORE["de"]]
     found = [language for language, _ in passage_languages([*english, *german])]
     assert found == ["en"] * 3 + ["de"] * 3
+
+
+LONG = [
+    "When the lease came up for renewal in the spring, the cooperative asked its members whether to keep the "
+    "old building or move to a warehouse near the station, and most of them said that they would rather stay.",
+    "The roof had been leaking for years, there was no lift, and in winter all worked in coats; but customers knew "
+    "the address, and the rent was less than half of what the landlord of the warehouse had in mind.",
+    "So they borrowed money from the town, hired two carpenters, and began with the windows. It took ten months, which "
+    "was four more than planned, because nobody had looked under the floor of the upper rooms before.",
+]
+
+
+def test_what_a_page_surely_is_settles_its_alike_passages_and_no_others():
+    page = page_language("\n".join(LONG))
+    assert page == ("en", True)
+    found = passage_languages([*LONG, SAMPLES["ru"]], page.language)
+    assert found[:-1] == [("en", AGREED_SCORE)] * len(LONG)
+    assert found[-1] == passage_language(SAMPLES["ru"])
+
+
+def test_a_page_in_a_language_that_resiliparse_does_not_know_is_not_sure():
+    macedonian = "Воденичарот ја отвора браната во зори и тркалото почнува да се врти под водата. Сите го знаеја."
+    assert not page_language(macedonian * 5).is_sure
+    assert not page_language("").is_sure
 
 
 def test_a_list_of_names_in_an_english_page_is_of_no_rare_language():
