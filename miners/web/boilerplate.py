@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from miners.web.blocks import Block
-from miners.web.text_length import token_count
+from miners.web.text_length import UNSPACED, token_count
 
 LEAST_TOKENS = 5
 """Shorter lines are menus, buttons and bylines more often than sentences."""
@@ -34,7 +34,8 @@ TAIL_TOKENS = 6
 NOTICE_TOKENS = 40
 """A longer paragraph may have a notice's phrase and more to say."""
 
-_SENTENCE_END = re.compile(r"[.!?…:;。！？：；।॥۔؟।៕][\"'”’»)\]」』）]*$")
+_ENDS = frozenset(".!?…:;。！？：；।॥۔؟།៕")
+_CLOSERS = "\"'”’»)]」』）"
 _ENDING = 12
 """Characters at the end of a line that are looked at for the end of a sentence."""
 _WORD = re.compile(r"\w+")
@@ -54,59 +55,62 @@ _TAIL = re.compile(
     | lees\ ook.* | (?:czytaj|zobacz)\ (?:także|też|również).*
     | (?:похожие|читайте\ также|самые\ популярные).* | 関連記事
     )\W*$""",
-    re.IGNORECASE | re.VERBOSE,
+    re.VERBOSE,
 )
-"""Names of what follows an article: lists of others, comments, buttons, its author."""
+"""In lower case: names of what follows an article: lists of others, comments, buttons, its author."""
 _NOTICE_WORDS = (
     "cookies", "all rights reserved", "sign up for", "sign up to", "subscribe to", "subscribe now", "newsletter",
     "follow us", "follow him", "follow her", "follow me", "follow @", "click here", "getty images", "copyright", "©",
     "reporting by", "editing by", "photo:", "photo by", "image:", "credit:",
 )  # fmt: skip
 _NOTICE_START = re.compile(
-    r"\W*(?:(?:related|read more|see also|source|share|tags?|photo)\b[^.]{0,20}:"
-    r"|(?:advertisement|anzeige|publicidad)\b)",
-    re.IGNORECASE,
+    r"\n\W*(?:(?:related|read more|see also|source|share|tags?|photo)\b[^.]{0,20}:"
+    r"|(?:advertisement|anzeige|publicidad)\b)"
 )
-"""Phrases of notices beside an article: credits, consent, subscription."""
+"""In lower case, behind a line break: phrases of notices beside an article: credits, consent, subscription."""
 
 
 class _Line(NamedTuple):
     block: Block
     tokens: int
-    is_prose: bool
+    prose: int
+    """Characters of prose: all of the text's, or none."""
 
 
 def is_prose(text: str) -> bool:
     """Whether a line reads as prose: enough words, and the end of a sentence unless it is long."""
-    return _reads_as_prose(text, token_count(text), LEAST_TOKENS)
+    return _reads_as_prose(text, token_count(text))
 
 
 def without_boilerplate(title: str, blocks: Sequence[Block]) -> list[Block]:
     """The blocks of an article's text: headings, paragraphs and list entries; `title` is that of the page's head."""
-    lines = [_line(block) for block in blocks]
-    lines = _before_tail(_after_headline(title, lines))
+    lines = _before_tail(_after_headline(title, _lines(blocks)))
     loose_tokens = LOOSE_TOKENS if _has_text_elements(lines) else LEAST_TOKENS
-    lines = [line for line in lines if _is_text(line, loose_tokens)]
-    if not any(line.is_prose for line in lines):
+    lines = _text_lines(lines, loose_tokens)
+    if not _prose_chars(lines):
         return []
     return _without_empty_headings(_from_first_text(lines))
 
 
-def _line(block: Block) -> _Line:
-    text = block.text
-    tokens = text.count(" ") + 1 if text.isascii() else token_count(text)
-    prose = 2 * block.link_chars <= len(block.text) and _reads_as_prose(block.text, tokens, LEAST_TOKENS)
-    return _Line(block, tokens, prose)
+def _lines(blocks: Sequence[Block]) -> list[_Line]:
+    lines = []
+    for block in blocks:
+        text, _, link_chars, _ = block
+        # a block has single spaces, so that most need not be split to be counted
+        tokens = text.count(" ") + 1 if text.isascii() or not UNSPACED.search(text) else token_count(text)
+        reads = tokens >= LEAST_TOKENS and 2 * link_chars <= len(text) and _reads_as_prose(text, tokens)
+        lines.append(_Line(block, tokens, len(text) if reads else 0))
+    return lines
 
 
-def _reads_as_prose(text: str, tokens: int, least: int) -> bool:
-    return tokens >= LONG_TOKENS or (
-        tokens >= least and _SENTENCE_END.search(text, max(0, len(text) - _ENDING)) is not None
-    )
+def _reads_as_prose(text: str, tokens: int, least: int = LEAST_TOKENS) -> bool:
+    if tokens >= LONG_TOKENS or tokens < least:
+        return tokens >= LONG_TOKENS
+    return text[-_ENDING:].rstrip(_CLOSERS)[-1:] in _ENDS
 
 
 def _prose_chars(lines: Sequence[_Line]) -> int:
-    return sum(len(line.block.text) for line in lines if line.is_prose)
+    return sum([line.prose for line in lines])
 
 
 def _after_headline(title: str, lines: list[_Line]) -> list[_Line]:
@@ -124,8 +128,7 @@ def _after_headline(title: str, lines: list[_Line]) -> list[_Line]:
             after = i + 1
             if block.heading_level == 1:
                 break
-        if line.is_prose:
-            seen += len(block.text)
+        seen += line.prose
     return lines[after:]
 
 
@@ -138,10 +141,9 @@ def _before_tail(lines: list[_Line]) -> list[_Line]:
     """The lines before the first that names what follows an article."""
     least, seen = TAIL_PROSE * _prose_chars(lines), 0
     for i, line in enumerate(lines):
-        if seen > least and line.tokens <= TAIL_TOKENS and _TAIL.match(line.block.text):
+        if seen > least and line.tokens <= TAIL_TOKENS and _TAIL.match(line.block.text.lower()):
             return lines[:i]
-        if line.is_prose:
-            seen += len(line.block.text)
+        seen += line.prose
     return lines
 
 
@@ -149,21 +151,38 @@ def _has_text_elements(lines: list[_Line]) -> bool:
     return 2 * _prose_chars([line for line in lines if line.block.in_text_element]) >= _prose_chars(lines)
 
 
-def _is_text(line: _Line, loose_tokens: int) -> bool:
-    block = line.block
-    if block.link_chars > LINK_SHARE * len(block.text) and not _is_address(block.text):
-        return False
-    if line.tokens <= NOTICE_TOKENS and _is_notice(block.text):
-        return False
-    return block.in_text_element or _reads_as_prose(block.text, line.tokens, loose_tokens)
+def _text_lines(lines: list[_Line], loose_tokens: int) -> list[_Line]:
+    """Those that are no navigation, no notice, and no label outside the elements for text."""
+    notices = _Notices([line.block.text for line in lines if line.tokens <= NOTICE_TOKENS])
+    kept = []
+    for line in lines:
+        block = line.block
+        if block.link_chars > LINK_SHARE * len(block.text) and not _is_address(block.text):
+            continue
+        if line.tokens <= NOTICE_TOKENS and notices.is_notice(block.text):
+            continue
+        if block.in_text_element or _reads_as_prose(block.text, line.tokens, loose_tokens):
+            kept.append(line)
+    return kept
 
 
-def _is_notice(text: str) -> bool:
-    lower = text.lower()
-    for words in _NOTICE_WORDS:  # a loop, as `any` over a generator takes three times as long
-        if words in lower:
-            return True
-    return _NOTICE_START.match(text) is not None
+class _Notices:
+    """The phrases of notices that a page has at all: few have more than one, so that a line is compared with few."""
+
+    def __init__(self, texts: list[str]) -> None:
+        page = "\n" + "\n".join(texts).lower()
+        self._words = [words for words in _NOTICE_WORDS if words in page]
+        self._begin = _NOTICE_START.search(page) is not None
+
+    def is_notice(self, text: str) -> bool:
+        """Whether a line has one of them."""
+        if not self._words and not self._begin:
+            return False
+        lower = text.lower()
+        for words in self._words:  # a loop, as `any` over a generator takes three times as long
+            if words in lower:
+                return True
+        return self._begin and _NOTICE_START.match("\n" + lower) is not None
 
 
 def _is_address(text: str) -> bool:
