@@ -40,7 +40,7 @@ _MISS = 5
 _LONG_RUN = 40_000
 """Bytes; a tag with MOST_ATTRIBUTES has twice as many at the least, so that one place looked at lies in it."""
 _TAGS_CHECKED = 4_000
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)")
+_TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9]*")
 _ATTRIBUTE = re.compile(rb"[^\s\"'>/=]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]*))?")
 _VOID = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
@@ -192,13 +192,23 @@ def _check_depth(html: str, tree: HTMLTree) -> None:
 
 
 def _may_be_deep(html: str) -> bool:
+    tags = _TAG.findall(html)
+    steps = {tag: _step(tag) for tag in set(tags)}
     depth = 0
-    for end, name in _TAG.findall(html):
-        if name.lower() not in _NO_DEPTH:
-            depth = max(0, depth - 1) if end else depth + 1
-            if depth > MOST_DEPTH:
-                return True
+    for tag in tags:
+        depth += steps[tag]
+        if depth > MOST_DEPTH:
+            return True
+        if depth < 0:
+            depth = 0
     return False
+
+
+def _step(tag: str) -> int:
+    """How much deeper the page is behind a tag, given as `<name` or `</name`."""
+    if tag.lstrip("</").lower() in _NO_DEPTH:
+        return 0
+    return -1 if tag.startswith("</") else 1
 
 
 def text_paragraphs(text: str) -> list[str]:
