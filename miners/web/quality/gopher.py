@@ -15,6 +15,7 @@ from miners.web.quality.thresholds import REPEATED_NGRAMS, TOP_NGRAMS, Threshold
 
 STOP_WORDS = ("the", "of", "and", "to", "that", "with", "be", "have")
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
+_FIRST_BITS = 12
 _BULLETS = ("•", "-")
 _ELLIPSES = ("...", "…")
 
@@ -40,14 +41,16 @@ def symbols(page: TextPage, most: Thresholds) -> bool:
 
 def bullet_lines(page: TextPage, most: Thresholds) -> bool:
     """Lines that begin with a bullet."""
-    lines = f"\n{page.text}"
-    return sum(lines.count(f"\n{mark}") for mark in _BULLETS) > most.gopher_max_bullet_lines * len(page.lines)
+    text = page.text
+    bullets = sum(text.count(f"\n{mark}") for mark in _BULLETS if mark in text) + text.startswith(_BULLETS)
+    return bullets > most.gopher_max_bullet_lines * len(page.lines)
 
 
 def ellipsis_lines(page: TextPage, most: Thresholds) -> bool:
     """Lines that end with an ellipsis."""
-    lines = f"{page.text}\n"
-    return sum(lines.count(f"{mark}\n") for mark in _ELLIPSES) > most.gopher_max_ellipsis_lines * len(page.lines)
+    text = page.text
+    ended = sum(text.count(f"{mark}\n") for mark in _ELLIPSES if mark in text) + text.endswith(_ELLIPSES)
+    return ended > most.gopher_max_ellipsis_lines * len(page.lines)
 
 
 def letter_words(page: TextPage, most: Thresholds) -> bool:
@@ -83,8 +86,9 @@ def top_ngrams(page: TextPage, most: Thresholds) -> bool:
         allowed = share * len(page.text)
         lengths = ends[size - 1 :] - starts[: len(keys)]
         longest = int(lengths.max())
+        frequency = min(frequency, _most_alike(keys))  # no n-gram is more frequent than the shorter one that begins it
         if frequency * longest <= allowed:
-            continue  # no n-gram is more frequent than the shorter one that begins it
+            continue
         ordered = np.sort(keys)
         last = np.concatenate((np.flatnonzero(ordered[1:] != ordered[:-1]), [len(ordered) - 1]))
         counts = last - np.concatenate(([-1], last[:-1]))
@@ -122,12 +126,21 @@ def _ngrams(page: TextPage, sizes: tuple[int, ...]) -> Iterator[tuple[int, np.nd
         yield size, keys
 
 
+def _most_alike(keys: np.ndarray) -> int:
+    """No fewer than the most frequent n-gram has, and seldom many more: how often the most frequent first bits occur.
+
+    Counting these takes a fifth of the time that sorting the n-grams does.
+    """
+    return int(np.bincount((keys >> np.uint64(64 - _FIRST_BITS)).astype(np.intp)).max())
+
+
 def _repeats(keys: np.ndarray) -> np.ndarray:
     """Where the n-grams are that stood before, in order."""
     bits = np.uint64(len(keys).bit_length())  # the low bits give way to the place, so that one quick sort tells both
     ordered = np.sort((keys << bits) | np.arange(len(keys), dtype=np.uint64))
-    same = ordered[1:] >> bits == ordered[:-1] >> bits
-    return np.sort(ordered[1:][same] & ((np.uint64(1) << bits) - np.uint64(1)))
+    place = (np.uint64(1) << bits) - np.uint64(1)
+    same = ordered[1:] ^ ordered[:-1] <= place
+    return np.sort(ordered[1:][same] & place)
 
 
 def _chars(places: np.ndarray, size: int, chars: np.ndarray) -> tuple[int, int]:

@@ -81,10 +81,12 @@ class TextPage:
     @cached_property
     def word_hashes(self) -> np.ndarray:
         """64 bits of each word: a polynomial of its code points."""
-        starts, _ = self.word_spans
-        points = np.where(self._blank, 0, self._code_points) if self.spaced else self._code_points
+        starts, ends = self.word_spans
+        points = self._code_points
         powers, inverses = _powers(_room(len(points)))
-        return np.add.reduceat(points * powers[: len(points)], starts) * inverses[starts]
+        sums = np.zeros(len(points) + 1, np.uint64)
+        np.cumsum(points * powers[: len(points)], out=sums[1:])
+        return (sums[ends] - sums[starts]) * inverses[starts]
 
     @cached_property
     def _code_points(self) -> np.ndarray:
@@ -97,8 +99,8 @@ class TextPage:
         return self._code_points <= ord(" ")
 
     def _in_words(self, kinds: int) -> np.ndarray:
-        """Which of these kinds of characters each word has."""
-        return np.bitwise_or.reduceat(_kinds()[self._code_points], self.word_spans[0]) & kinds
+        """Whether each word has a character of these kinds."""
+        return np.logical_or.reduceat(_is_of(kinds).take(self._code_points), self.word_spans[0])
 
 
 _LETTER, _DIGIT = 1, 2
@@ -114,6 +116,12 @@ def _kinds() -> np.ndarray:
         is_letter = char.isalpha() or (point > 0x2FF and unicodedata.category(char)[0] == "M")
         kinds[point] = _LETTER * is_letter | _DIGIT * char.isdigit()
     return kinds
+
+
+@lru_cache(maxsize=4)
+def _is_of(kinds: int) -> np.ndarray:
+    """Of each code point whether it is of one of these kinds."""
+    return (_kinds() & kinds).astype(bool)
 
 
 def _room(size: int) -> int:
