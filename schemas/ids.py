@@ -13,10 +13,7 @@ import xxhash
 
 def length_prefixed(*parts: bytes) -> bytes:
     """The parts one after the other, each after its length as 8 little-endian bytes."""
-    pieces = []
-    for part in parts:
-        pieces += (len(part).to_bytes(8, "little"), part)
-    return b"".join(pieces)
+    return b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "little"), part)])
 
 
 def pair_id(kind: str, anchor: str, positive: str) -> str:

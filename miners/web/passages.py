@@ -81,7 +81,9 @@ def passages(
         if paragraph in breaks:
             _join_to_last(made, held, begin, config)
             held, held_size, number = [], 0, number + 1
-        for part, (piece, size) in enumerate(_pieces(text, config, language)):
+        tokens = token_count(text)
+        pieces = _cut(text, tokens, config, language) if tokens > config.max_tokens else ((text, tokens),)
+        for part, (piece, size) in enumerate(pieces):
             if held and held_size + size > config.max_tokens:
                 _join_to_last(made, held, begin, config)
                 held, held_size = [], 0
@@ -104,14 +106,6 @@ def _join_to_last(made: list[Passage], held: list[tuple[str, int]], begin: int, 
     if size <= config.max_tokens:
         text = "\n".join([last.text, *(piece for piece, _ in held)])
         made[-1] = Passage(text, last.begin, begin + len(held), size, last.paragraph)
-
-
-def _pieces(paragraph: str, config: PassageConfig, language: str) -> Iterator[tuple[str, int]]:
-    size = token_count(paragraph)
-    if size <= config.max_tokens:
-        yield paragraph, size
-    else:
-        yield from _cut(paragraph, size, config, language)
 
 
 def _cut(paragraph: str, size: int, config: PassageConfig, language: str) -> Iterator[tuple[str, int]]:

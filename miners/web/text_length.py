@@ -10,10 +10,14 @@ UNSPACED = re.compile(
     "\U00020000-\U0003ffff]"
 )
 
+_SPACED_BYTES = bytes(byte for byte in range(256) if byte not in {0xE0, 0xE1, *range(0xE3, 0xF5)})
+"""All but the bytes that begin, in UTF-8, the code points of the blocks that `UNSPACED` is of; Latin, Greek, Cyrillic,
+Arabic and most marks have none of these."""
+
 
 def token_count(text: str) -> int:
     """White-space-separated words, each code point of a script without spaces counting as a word of its own."""
-    if text.isascii():
+    if text.isascii() or not text.encode("utf-8", "replace").translate(None, _SPACED_BYTES):
         return len(text.split())
     spaced, unspaced = UNSPACED.subn(" ", text)
     return unspaced + len(spaced.split())

@@ -1,5 +1,7 @@
 """Golden vectors: these values are stored in every pair set, so they may never change."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,11 @@ CODE_VECTORS = [
 def test_text_vectors(text, normal, value):
     assert normalize_text(text) == normal
     assert side_hash(text, is_code=False) == value
+
+
+@given(st.text(st.characters(max_codepoint=127)) | st.text())
+def test_ascii_is_normalised_as_any_text_is(text):
+    assert normalize_text(text) == " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 @pytest.mark.parametrize(("code", "normal", "value"), CODE_VECTORS)

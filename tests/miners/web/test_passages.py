@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from miners.web import PassageConfig, neighbor_pairs
 from miners.web.passages import adjacent, passages
-from miners.web.text_length import token_count
+from miners.web.text_length import UNSPACED, token_count
 
 WORDS = st.lists(st.sampled_from(["mill", "stone", "water.", "Grain", "Öl", "水車"]), min_size=1, max_size=40)
 PAGES = st.lists(WORDS.map(" ".join), max_size=25)
@@ -22,6 +22,12 @@ def words(count: int, end: str = ".") -> str:
 )
 def test_token_count(text, tokens):
     assert token_count(text) == tokens
+
+
+@given(st.text(st.sampled_from("a \n\u00e9\u2019\u0e00\u0e7f\u109f\u17ff\u3005\ufa00\uff9d\U00020000")) | st.text())
+def test_each_code_point_of_a_script_without_spaces_is_a_token(text):
+    spaced, unspaced = UNSPACED.subn(" ", text)
+    assert token_count(text) == unspaced + len(spaced.split())
 
 
 def test_short_paragraphs_are_joined_until_long_enough():
