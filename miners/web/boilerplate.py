@@ -156,12 +156,12 @@ def _text_lines(lines: list[_Line], loose_tokens: int) -> list[_Line]:
     notices = _Notices([line.block.text for line in lines if line.tokens <= NOTICE_TOKENS])
     kept = []
     for line in lines:
-        block = line.block
-        if block.link_chars > LINK_SHARE * len(block.text) and not _is_address(block.text):
+        (text, _, link_chars, in_text_element), tokens, _ = line
+        if link_chars > LINK_SHARE * len(text) and not _is_address(text):
             continue
-        if line.tokens <= NOTICE_TOKENS and notices.is_notice(block.text):
+        if notices.any and tokens <= NOTICE_TOKENS and notices.is_notice(text):
             continue
-        if block.in_text_element or _reads_as_prose(block.text, line.tokens, loose_tokens):
+        if in_text_element or _reads_as_prose(text, tokens, loose_tokens):
             kept.append(line)
     return kept
 
@@ -173,11 +173,10 @@ class _Notices:
         page = "\n" + "\n".join(texts).lower()
         self._words = [words for words in _NOTICE_WORDS if words in page]
         self._begin = _NOTICE_START.search(page) is not None
+        self.any = self._begin or bool(self._words)
 
     def is_notice(self, text: str) -> bool:
         """Whether a line has one of them."""
-        if not self._words and not self._begin:
-            return False
         lower = text.lower()
         for words in self._words:  # a loop, as `any` over a generator takes three times as long
             if words in lower:
