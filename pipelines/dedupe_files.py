@@ -58,8 +58,13 @@ def write_arrays(file: BinaryIO, arrays: Sequence[np.ndarray], kinds: Sequence[s
     header = np.array([len(arrays), *(array.nbytes for array in arrays)], "<u8").tobytes()
     file.write(header)
     for array in arrays:
-        file.write(array.tobytes())
+        file.write(array_bytes(array))
     return len(header) + sum(array.nbytes for array in arrays)
+
+
+def array_bytes(array: np.ndarray) -> memoryview:
+    """The bytes of a contiguous array, without a copy."""
+    return memoryview(array.reshape(-1).view(np.uint8))
 
 
 def read_arrays(data: bytes, kinds: Sequence[str]) -> list[np.ndarray]:
@@ -105,12 +110,12 @@ def write_table(path: str, table: pa.Table) -> None:
     storage.write_atomically(path, table_bytes(table))
 
 
-def table_bytes(table: pa.Table) -> bytes:
+def table_bytes(table: pa.Table) -> memoryview:
     """The table as an Arrow stream."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    return sink.getvalue().to_pybytes()
+    return memoryview(sink.getvalue())
 
 
 def read_table(data: bytes) -> pa.Table:

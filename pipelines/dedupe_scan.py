@@ -27,7 +27,7 @@ from pipelines import storage
 from pipelines.dedupe_config import Comparison, DedupeConfig
 from pipelines.dedupe_contamination import FOUND_KINDS, Decontamination, UnitFinds
 from pipelines.dedupe_existing import ExistingUnit, read_existing
-from pipelines.dedupe_files import Block, TemporaryFiles, table_bytes, write_arrays
+from pipelines.dedupe_files import Block, TemporaryFiles, array_bytes, table_bytes, write_arrays
 from pipelines.dedupe_input import InputUnit, read_pair_sets, read_plain_tables
 from pipelines.dedupe_passing import PASSING
 from pipelines.plain_tables import BadRow
@@ -85,8 +85,9 @@ class ScanUnit(beam.DoFn):
             first = 0
             for batch in self._batches(unit, stack, bad):
                 for side, sets in (("anchor", batch.anchor), ("positive", batch.positive)):
-                    out[side].write(sets.hashes.tobytes())
-                out["signatures"].write(np.stack([batch.signatures[ANCHOR], batch.signatures[POSITIVE]], 1).tobytes())
+                    out[side].write(array_bytes(sets.hashes))
+                both = np.stack([batch.signatures[ANCHOR], batch.signatures[POSITIVE]], 1)
+                out["signatures"].write(array_bytes(both))
                 keys.add(first, batch)
                 if finds:
                     finds.add(first, *batch.searched())
