@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miners.web.blocks import Block, read_blocks, text_blocks
+from miners.web.blocks import Block
 from miners.web.boilerplate import without_boilerplate
 
 FIRST = "The miller opens the sluice at dawn, and the wheel begins to turn under the weight of the cold water."
@@ -107,31 +107,3 @@ def test_what_stays_is_a_part_of_what_came_in_the_same_order(title, given_blocks
         if wanted is not None and block is wanted:
             wanted = next(kept, None)
     assert wanted is None
-
-
-def test_blocks_of_minimal_html():
-    markup = """<h2>The <a href="/w">wheel</a><br>of the mill</h2>
-
-<p>It turns &lt;by night&gt;<br>and by day, <a href="/x?a=1&amp;b=2">as ever</a></p>
-<ul>
-  <li>One</li>
-</ul>
-loose  text <a href="/y">which
-goes on</a> here
-<pre>a
-  b</pre>"""
-    assert read_blocks(markup) == [
-        Block("The wheel", 2, 5, True),
-        Block("of the mill", 2, 0, True),
-        Block("It turns <by night>", 0, 0, True),
-        Block("and by day, as ever", 0, 7, True),
-        Block("One", 0, 0, True),
-        Block("loose text which", 0, 5, False),
-        Block("goes on here", 0, 7, False),
-        Block("a", 0, 0, True),
-        Block("b", 0, 0, True),
-    ]
-
-
-def test_blocks_of_plain_text():
-    assert [block.text for block in text_blocks("Menu\r\nThe  mill\tstands.\n\n")] == ["Menu", "The mill stands."]
