@@ -7,6 +7,7 @@ different lists of parts give the same bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import xxhash
 
@@ -28,5 +29,10 @@ def row_id(content: str, place: Sequence[str | int]) -> str:
     end byte; for tables: last path part of the file, row number. Never a local folder or a time, so that the
     same input elsewhere gives the same ids. Integers and strings of the same digits differ.
     """
-    parts = [(b"i" if isinstance(part, int) else b"s") + str(part).encode() for part in place]
-    return xxhash.xxh3_128_hexdigest(length_prefixed(content.encode(), *parts))
+    return xxhash.xxh3_128_hexdigest(length_prefixed(content.encode()) + b"".join(map(_place_part, place)))
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _place_part(part: str | int) -> bytes:
+    """Kept for a while: the rows of a page or a file have most of their place in common."""
+    return length_prefixed((b"i" if isinstance(part, int) else b"s") + str(part).encode())

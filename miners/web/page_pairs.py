@@ -52,7 +52,7 @@ class _Candidate:
     positive: str
     ordinal: int
     languages: tuple[tuple[str, float], ...]
-    """Of each passage in it, with its probability."""
+    """Of each passage in it, one or two, with its probability."""
 
 
 class PageMiner:
@@ -133,8 +133,8 @@ class PageMiner:
         group = registrable_domain(page.provenance.url) if page.provenance.url else None
         fit = [(candidate, _refusal(candidate)) for candidate in candidates]
         within = self._within_page_cap(page, [candidate for candidate, reason in fit if not reason])
+        self._ledger.read("pair", len(fit))
         for candidate, refusal in fit:
-            self._ledger.read("pair")
             reason = refusal or (None if id(candidate) in within else "page_cap") or self._over_domain_cap(group)
             provenance = _at(page.provenance, candidate.ordinal)
             if reason:
@@ -234,7 +234,7 @@ def _candidates(
 
 
 def _refusal(candidate: _Candidate) -> str | None:
-    if len({language for language, _ in candidate.languages}) > 1:
+    if candidate.languages[0][0] != candidate.languages[-1][0]:
         return "language_mismatch"
     if side_hash(candidate.anchor, is_code=False) == side_hash(candidate.positive, is_code=False):
         return "same_text"

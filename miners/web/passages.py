@@ -92,7 +92,7 @@ def passages(
             held.append((piece, size))
             held_size, number = held_size + size, number + 1
             if held_size >= config.min_tokens:
-                made.append(Passage("\n".join(text for text, _ in held), begin, number, held_size, first))
+                made.append(Passage("\n".join([text for text, _ in held]), begin, number, held_size, first))
                 held, held_size = [], 0
     _join_to_last(made, held, begin, config)
     return made

@@ -14,8 +14,6 @@ from miners.web.quality.page import TextPage
 from miners.web.quality.thresholds import REPEATED_NGRAMS, TOP_NGRAMS, Thresholds
 
 STOP_WORDS = ("the", "of", "and", "to", "that", "with", "be", "have")
-_PRIME = np.uint64(0x9E3779B97F4A7C15)
-_FIRST_BITS = 12
 _BULLETS = ("•", "-")
 _ELLIPSES = ("...", "…")
 
@@ -80,15 +78,16 @@ def duplicate_line_chars(page: TextPage, most: Thresholds) -> bool:
 
 def top_ngrams(page: TextPage, most: Thresholds) -> bool:
     """Characters in the most frequent n-gram of 2, 3 or 4 words."""
+    if not _may_have_top_ngrams(page, min(most.gopher_max_top_ngrams)):
+        return False
     starts, ends = page.word_spans
     frequency = page.words
     for share, (size, keys) in zip(most.gopher_max_top_ngrams, _ngrams(page, TOP_NGRAMS), strict=False):
         allowed = share * len(page.text)
         lengths = ends[size - 1 :] - starts[: len(keys)]
         longest = int(lengths.max())
-        frequency = min(frequency, _most_alike(keys))  # no n-gram is more frequent than the shorter one that begins it
         if frequency * longest <= allowed:
-            continue
+            continue  # no n-gram is more frequent than the shorter one that begins it
         ordered = np.sort(keys)
         last = np.concatenate((np.flatnonzero(ordered[1:] != ordered[:-1]), [len(ordered) - 1]))
         counts = last - np.concatenate(([-1], last[:-1]))
@@ -98,6 +97,18 @@ def top_ngrams(page: TextPage, most: Thresholds) -> bool:
             if frequency * int(lengths[first]) > allowed:
                 return True
     return False
+
+
+def _may_have_top_ngrams(page: TextPage, least_share: float) -> bool:
+    """Whether the shortest n-grams repeat so often that, were all as long as the longest, they would be too much."""
+    sizes = _sizes(page, TOP_NGRAMS)
+    if not sizes:
+        return False
+    starts, ends = page.word_spans
+    longest = int((ends[sizes[-1] - 1 :] - starts[: len(starts) - sizes[-1] + 1]).max())
+    often = int(least_share * len(page.text) // longest) + 1
+    ordered = np.sort(page.ngrams(sizes[0]))
+    return often <= len(ordered) and bool((ordered[often - 1 :] == ordered[: len(ordered) - often + 1]).any())
 
 
 def repeated_ngrams(page: TextPage, most: Thresholds) -> bool:
@@ -114,24 +125,13 @@ def repeated_ngrams(page: TextPage, most: Thresholds) -> bool:
 
 def _ngrams(page: TextPage, sizes: tuple[int, ...]) -> Iterator[tuple[int, np.ndarray]]:
     """(size in words, hash of each n-gram) as far as the page has as many words."""
-    hashes = page.word_hashes
-    keys, made = hashes, 1
-    for size in sizes:
-        size = size if page.spaced else 2 * size
-        if size > len(hashes):
-            return
-        while made < size:
-            keys = keys[:-1] * _PRIME + hashes[made:]
-            made += 1
-        yield size, keys
+    return ((size, page.ngrams(size)) for size in _sizes(page, sizes))
 
 
-def _most_alike(keys: np.ndarray) -> int:
-    """No fewer than the most frequent n-gram has, and seldom many more: how often the most frequent first bits occur.
-
-    Counting these takes a fifth of the time that sorting the n-grams does.
-    """
-    return int(np.bincount((keys >> np.uint64(64 - _FIRST_BITS)).astype(np.intp)).max())
+def _sizes(page: TextPage, sizes: tuple[int, ...]) -> list[int]:
+    """Of these sizes those that the page has n-grams of, in characters where these count as words."""
+    times = 1 if page.spaced else 2
+    return [times * size for size in sizes if times * size <= page.words]
 
 
 def _repeats(keys: np.ndarray) -> np.ndarray:
