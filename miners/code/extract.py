@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
@@ -24,7 +24,16 @@ from miners.code.docs import clean_comment, clean_docstring, summary
 from miners.code.language import Documentation, Expected, Grammar, grammar, grammar_for, grammar_names
 from miners.code.syntax_tree import ParseTimeoutError, parse
 
-__all__ = ["KINDS", "PARSE_SECONDS", "Function", "ParseTimeoutError", "check_grammars", "declarations", "functions"]
+__all__ = [
+    "KINDS",
+    "PARSE_SECONDS",
+    "Function",
+    "ParseTimeoutError",
+    "check_grammars",
+    "declarations",
+    "documented_declarations",
+    "functions",
+]
 FUNCTION, CLASS, MODULE = "function", "class", "module"
 KINDS = (FUNCTION, CLASS, MODULE)
 PARSE_SECONDS = 10.0
@@ -93,12 +102,35 @@ def declarations(
 
     Raises what `functions` raises, and ValueError for a kind that there is not.
     """
+    grammar = _grammar(language, path, kinds)
+    source = _with_line_feeds(source)
+    found = _found(source, grammar, kinds, plain_comments, seconds)
+    return [_function(source, item, symbol) for item, symbol in found]
+
+
+def documented_declarations(
+    source: bytes,
+    language: str,
+    path: str = "",
+    kinds: Sequence[str] = KINDS,
+    *,
+    plain_comments: bool = False,
+    seconds: float = PARSE_SECONDS,
+) -> list[Function | None]:
+    """What `declarations` gives, with None in the place of whatever has no documentation: most of what there is."""
+    grammar = _grammar(language, path, kinds)
+    source = _with_line_feeds(source)
+    found = _found(source, grammar, kinds, plain_comments, seconds)
+    return [_function(source, item, symbol) if item.docs else None for item, symbol in found]
+
+
+def _grammar(language: str, path: str, kinds: Sequence[str]) -> Grammar:
     for kind in kinds:
         if kind not in KINDS:
             raise ValueError(f"there is no kind {kind!r}; the kinds are {', '.join(KINDS)}")
     grammar = grammar_for(language, path)
     _check_sample(grammar.language.name, grammar.name)
-    return _declarations(source, grammar, kinds, plain_comments, seconds)
+    return grammar
 
 
 def check_grammars(languages: Sequence[str]) -> None:
@@ -112,7 +144,9 @@ def check_grammars(languages: Sequence[str]) -> None:
 def _check_sample(language: str, name: str) -> None:
     """Hold a grammar against its sample: one that the query was not written for may compile it and capture nothing."""
     known = grammar(language, name)
-    mined = _declarations(known.sample, known, (FUNCTION,), False, PARSE_SECONDS)
+    source = _with_line_feeds(known.sample)
+    placed = _found(source, known, (FUNCTION,), False, PARSE_SECONDS)
+    mined = [_function(source, item, symbol) for item, symbol in placed]
     found = [Expected(f.symbol, f.start_line, f.docstring) for f in mined]
     for expected, mined in zip_longest(known.expected, found):
         if expected != mined:
@@ -122,11 +156,14 @@ def _check_sample(language: str, name: str) -> None:
             )
 
 
-def _declarations(
+def _with_line_feeds(source: bytes) -> bytes:
+    return _LONE_CR.sub(b"\n", source) if b"\r" in source else source
+
+
+def _found(
     source: bytes, grammar: Grammar, kinds: Sequence[str], plain_comments: bool, seconds: float
-) -> list[Function]:
-    if b"\r" in source:
-        source = _LONE_CR.sub(b"\n", source)
+) -> Iterable[tuple[_Placed, str]]:
+    """What is declared in a source without lone carriage returns, each with its symbol."""
     source.decode("utf-8")
     tree = parse(source, grammar, time.monotonic() + seconds)
     captures = sort_out(source, tree_sitter.QueryCursor(grammar.query).matches(tree.root_node))
@@ -141,7 +178,7 @@ def _declarations(
         placed.append(_module(source, captures, rules, tree.root_node))
     placed.sort(key=_place)
     symbols = _symbols(placed, captures.scopes, grammar.language.names)
-    return [_function(source, item, symbol) for item, symbol in zip(placed, symbols, strict=True)]
+    return zip(placed, symbols, strict=True)
 
 
 class _Docs(NamedTuple):

@@ -153,7 +153,10 @@ def _wanted(file: SourceFile, config: CodeConfig) -> _Wanted | str:
     if reason is None and config.licenses is not None:
         license = file.license_of(data)
         reason = None if license.spdx and is_allowed(license.spdx, config.licenses) else "license"
-    return reason or _Wanted(file, known[0], Source(data, known[1], path, config.kinds, config.plain_comments), license)
+    if reason is not None:
+        return reason
+    source = Source(data, known[1], path, config.kinds, config.plain_comments, not config.keep_rejects)
+    return _Wanted(file, known[0], source, license)
 
 
 def _mine_batch(
@@ -168,7 +171,7 @@ def _mine_batch(
         ledger.keep("file")
         ledger.made("file", len(functions))
         place = file.place
-        if any(function.docstring is not None for function in functions):
+        if any(function is not None and function.docstring is not None for function in functions):
             license = license or file.license_of(source.data)
             place = replace(place, license=license.spdx)
         found.append(Found(functions, language, source.grammar, place, file.key, license or UNKNOWN, file.links))

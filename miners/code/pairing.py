@@ -37,7 +37,8 @@ PAIR_KINDS = {FUNCTION: DOCSTRING_CODE, CLASS: DOCSTRING_CLASS, MODULE: DOCSTRIN
 class Found(NamedTuple):
     """The functions of one file, and what a row says of that file."""
 
-    functions: Sequence[Function]
+    functions: Sequence[Function | None]
+    """None is one without documentation, of which a ledger wants no more than the number."""
     language: Language
     grammar: str
     place: Provenance
@@ -71,7 +72,10 @@ def pairs_of(
     """
     candidates: list[Candidate] = []
     for file in files:
-        for function in file.functions:
+        untold = sum(function is None for function in file.functions)
+        ledger.read("function", untold)
+        ledger.drop("function", "no_docstring", untold)
+        for function in filter(None, file.functions):
             candidate = _candidate(function, file, config, ledger)
             if isinstance(candidate, Candidate):
                 candidates.append(candidate)

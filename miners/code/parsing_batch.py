@@ -9,7 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from miners.code.extract import FUNCTION, PARSE_SECONDS, Function, ParseTimeoutError, declarations
+from miners.code.extract import (
+    FUNCTION,
+    PARSE_SECONDS,
+    Function,
+    ParseTimeoutError,
+    declarations,
+    documented_declarations,
+)
 
 
 class Source(NamedTuple):
@@ -20,6 +27,8 @@ class Source(NamedTuple):
     path: str
     kinds: tuple[str, ...] = (FUNCTION,)
     plain_comments: bool = False
+    documented_only: bool = False
+    """Whether a function without documentation is only to be told of, as None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +39,7 @@ class ParseFailure:
     why: str
 
 
-Parsed = list[Function] | ParseFailure
+Parsed = Sequence[Function | None] | ParseFailure
 
 
 class Parsing(Protocol):
@@ -56,7 +65,8 @@ class ParsingHere:
 def parse_source(source: Source, seconds: float) -> Parsed:
     """The functions of one file; whatever is raised for it is its failure."""
     try:
-        return declarations(
+        find = documented_declarations if source.documented_only else declarations
+        return find(
             source.data,
             source.grammar,
             source.path,

@@ -1,9 +1,9 @@
 """The child process that parses: batches of files on standard input, a result a file on standard output.
 
 A message is its length as 8 little-endian bytes and then a value in Python's marshal format, version 2: plain values
-only, so that nothing a message holds can run. A batch is a list of (bytes, grammar, path). An answer is a list of
-functions, each a tuple of the fields of `Function`, or a pair of strings (reason, why). The first answer, sent when the
-child is ready, is an empty list. The child ends when its input does.
+only, so that nothing a message holds can run. A batch is a list of tuples of the fields of `Source`. An answer is a
+list of functions, each a tuple of the fields of `Function` or None, or a pair of strings (reason, why). The first
+answer, sent when the child is ready, is an empty list. The child ends when its input does.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _answer(source: Source, seconds: float) -> list[tuple] | tuple[str, str]:
+def _answer(source: Source, seconds: float) -> list[tuple | None] | tuple[str, str]:
     parsed = parse_source(source, seconds)
     if isinstance(parsed, ParseFailure):
         return parsed.reason, parsed.why
-    return [_as_tuple(function) for function in parsed]
+    return [_as_tuple(function) if function else None for function in parsed]
 
 
 def _send(answers: BinaryIO, value: Any) -> None:

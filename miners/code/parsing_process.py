@@ -181,4 +181,4 @@ class _Child:
 def _parsed(answer: Any) -> Parsed:
     if isinstance(answer, tuple):
         return ParseFailure(*answer)
-    return [Function(*values) for values in answer]
+    return [Function(*values) if values else None for values in answer]
