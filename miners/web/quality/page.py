@@ -84,6 +84,8 @@ class TextPage:
         """64 bits of each word: a polynomial of its code points."""
         starts, ends = self.word_spans
         points = self._code_points
+        if not self.spaced:  # the white space after a character tells it apart
+            ends = np.concatenate((starts[1:], [len(points)]))
         powers, inverses = _powers(_room(len(points)))
         sums = np.zeros(len(points) + 1, np.uint64)
         np.cumsum(points * powers[: len(points)], out=sums[1:])
