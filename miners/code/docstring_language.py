@@ -13,6 +13,8 @@ LEAST_SCORE = 0.5
 """A weaker guess is none."""
 _WORD = re.compile(r"[^\W\d_]+")
 _NOT_PROSE = re.compile(r"`[^`\n]*`|https?://\S+|\S*[_(){}\[\]<>=/\\]\S*|^\s*>>>.*$", re.MULTILINE)
+_NOT_PROSE_MARK = re.compile(r"[`_(){}\[\]<>=/\\]")
+"""One of these is in whatever is no prose; asking for them first is cheap."""
 _HEAD_CHARS = 240
 _ENGLISH_ONLY = frozenset(
     {"the", "this", "that", "and", "with", "from", "which", "are", "when", "returns", "return", "given", "whether"}
@@ -33,7 +35,9 @@ def docstring_languages(docstrings: Sequence[str]) -> list[str | None]:
     """
     told: list[str | None] = [None] * len(docstrings)
     for i, text in enumerate(docstrings):
-        head = _NOT_PROSE.sub(" ", text[:_HEAD_CHARS])
+        head = text[:_HEAD_CHARS]
+        if _NOT_PROSE_MARK.search(head):
+            head = _NOT_PROSE.sub(" ", head)
         words = _WORD.findall(head)
         if head.isascii() and _is_english(words):
             told[i] = "en"
@@ -45,7 +49,7 @@ def docstring_languages(docstrings: Sequence[str]) -> list[str | None]:
 
 
 def _is_english(words: Sequence[str]) -> bool:
-    known = {word.lower() for word in words}
+    known = set(map(str.lower, words))
     only = len(known & _ENGLISH_ONLY)
     return len(words) >= LEAST_WORDS and only > 0 and only + len(known & _ENGLISH_TOO) >= 2
 

@@ -198,8 +198,19 @@ def content_reason(source: bytes, filters: CodeFilters) -> str | None:
     lines = source.count(b"\n") + 1
     if len(source) >= _MINIFIED_FROM and (
         0 < filters.max_mean_line * lines < len(source)
-        or (0 < filters.max_line < len(source) and max(map(len, source.split(b"\n"))) > filters.max_line)
+        or (filters.max_line and _has_longer_line(source, filters.max_line))
         or len(source) - len(source.translate(None, b" \t\r\n")) < filters.min_blank_share * len(source)
     ):
         return "minified"
     return None
+
+
+def _has_longer_line(source: bytes, most: int) -> bool:
+    """Whether a line has more than `most` bytes; looks at a line end in as many, not at each."""
+    begin = 0
+    while len(source) - begin > most:
+        end = source.rfind(b"\n", begin, begin + most + 1)
+        if end < 0:
+            return True
+        begin = end + 1
+    return False

@@ -111,7 +111,7 @@ def function_reason(function: Function, language: Language, filters: CodeFilters
         return "test_function"
     if filters.drop_constructors and is_constructor(function.symbol, language):
         return "constructor"
-    lines = sum(1 for line in function.code.split("\n") if line and not line.isspace())
+    lines = sum(map(bool, map(str.strip, function.code.split("\n"))))
     if lines < filters.min_code_lines:
         return "code_too_short"
     if 0 < filters.max_code_lines < lines or 0 < filters.max_code_chars < len(function.code):
@@ -159,8 +159,10 @@ def _most_names(text: str) -> int:
 
 
 def _is_only_links(text: str) -> bool:
-    if "@" not in text and not any(mark in text.lower() for mark in _LINK_MARKS):
-        return False
+    if "@" not in text:
+        folded = text.lower()
+        if not any(mark in folded for mark in _LINK_MARKS):
+            return False
     bare, links = _LINK.subn(" ", text)
     return links > 0 and _LINK_WORDS.issuperset(_ASCII_WORD.findall(bare.lower()))
 
@@ -170,7 +172,7 @@ def _words(text: str) -> Sequence[str]:
 
 
 def _top_word_share(words: Sequence[str], least: int) -> float:
-    return Counter(words).most_common(1)[0][1] / len(words) if len(words) >= max(1, least) else 0.0
+    return max(Counter(words).values()) / len(words) if len(words) >= max(1, least) else 0.0
 
 
 def _letter_share(text: str) -> float:

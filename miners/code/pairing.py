@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from miners.code.config import CodeConfig
@@ -132,7 +131,6 @@ def _row(candidate: Candidate, language: str | None, config: CodeConfig, ledger:
         ledger.drop("pair", reason)
         return _reject("pair", reason, function, file, config)
     ledger.keep("pair")
-    provenance = _provenance(function, file)
     return make_pair(
         kind=PAIR_KINDS[function.kind],
         language=file.language.name,
@@ -140,7 +138,7 @@ def _row(candidate: Candidate, language: str | None, config: CodeConfig, ledger:
         positive=code,
         place=(*file.key, function.start_byte, function.end_byte),
         group=file.place.repo,
-        provenance=replace(provenance, docstring_raw=raw) if has_secrets else provenance,
+        provenance=_provenance(function, file, raw),
         signals=make_signals(anchor, code, docstring_language=language, quality=quality),
         documentation=_documentation(function, file.language, config, has_secrets),
     )
@@ -179,24 +177,30 @@ def _reject(stage: str, reason: str, function: Function, file: Found, config: Co
     if not config.keep_rejects:
         return None
     excerpt = "\n\n".join(filter(None, (function.docstring, function.code)))
-    provenance = _provenance(function, file)
+    raw = function.docstring_raw
     if config.secrets != "keep":
         excerpt, _ = without_secrets(excerpt)
-        raw, _ = without_secrets(function.docstring_raw or "")
-        provenance = replace(provenance, docstring_raw=raw or None)
-    return Reject(stage, reason, provenance, excerpt)
+        raw = without_secrets(raw or "")[0] or None
+    return Reject(stage, reason, _provenance(function, file, raw), excerpt)
 
 
-def _provenance(function: Function, file: Found) -> Provenance:
+def _provenance(function: Function, file: Found, raw: str | None) -> Provenance:
+    """Where a function stands in its file, with its documentation as a row may show it."""
     place = file.place
-    return replace(
-        place,
+    return Provenance(
+        uri=place.uri,
+        offset=place.offset,
+        repo=place.repo,
+        revision=place.revision,
+        path=place.path,
+        license=place.license,
+        date=place.date,
         url=file.links.lines(place.path or "", function.start_line, function.end_line) if file.links else None,
         start_byte=function.start_byte,
         end_byte=function.end_byte,
         start_line=function.start_line,
         end_line=function.end_line,
         symbol=function.symbol,
-        docstring_raw=function.docstring_raw,
+        docstring_raw=raw,
         comment_rule=function.comment_rule,
     )

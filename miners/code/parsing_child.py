@@ -8,6 +8,7 @@ answer, sent when the child is ready, is an empty list. The child ends when its 
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import struct
@@ -37,6 +38,7 @@ def main(arguments: list[str]) -> int:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not stand between the answers
     _limit_memory(memory)
+    gc.freeze()  # what is loaded by now stays; no collection needs to walk it
     _send(answers, [])
     requests = sys.stdin.buffer
     while head := requests.read(LENGTH.size):
