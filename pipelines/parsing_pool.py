@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +19,6 @@ def borrowed_parsing(seconds: float) -> Iterator[ParsingProcess]:
     with _LOCK:
         idle = _IDLE.setdefault(seconds, [])
         parsing = idle.pop() if idle else ParsingProcess(seconds)
-        if parsing.pid is None:
-            gc.freeze()  # a worker begins: what is loaded by now stays, and no collection needs to walk it
     try:
         yield parsing
     except BaseException:
