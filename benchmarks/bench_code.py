@@ -32,13 +32,13 @@ import resource
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import tree_sitter
 from code_corpora import corpora, files
+from process_tree import run
 
 from miners.code import functions
 from miners.code.config import CodeConfig
@@ -290,19 +290,10 @@ def copies(found: Sequence[Source], folder: Path, megabytes: float) -> float:
 def run_job(folder: Path, output: Path, workers: int) -> tuple[float, float]:
     """(CPU seconds, wall seconds) of the command over the repositories, all its processes included."""
     arguments = ["--input", f"{folder}/*", "--output", str(output), "--workers", str(workers), "--quiet"]
-    before, begun = cpu(), time.monotonic()
-    command = [sys.executable, "-m", "pipelines.mine_code", *arguments]
-    subprocess.run(command, check=True, cwd=Path(__file__).resolve().parent.parent)
-    wall = time.monotonic() - begun
-    with_orphans = time.monotonic() + 30
-    while time.monotonic() < with_orphans:  # parsing processes whose worker was killed end by themselves
-        try:
-            if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                time.sleep(0.05)
-        except ChildProcessError:
-            break
+    root = Path(__file__).resolve().parent.parent
+    cost = run([sys.executable, "-m", "pipelines.mine_code", *arguments], PYTHONPATH=str(root))
     shutil.rmtree(output)
-    return cpu() - before, wall
+    return cost.cpu, cost.wall
 
 
 def print_languages(measured: dict[str, Measured], others: dict[str, Measured]) -> bool:

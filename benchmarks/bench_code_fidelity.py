@@ -23,7 +23,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import argparse
 import json
-import math
 import subprocess
 import tempfile
 from bisect import bisect_right
@@ -33,12 +32,10 @@ from dataclasses import dataclass, field
 from code_corpora import corpora, files
 from code_oracles import ORACLES, Oracle, ask
 
+from benchmarks.wilson import wilson
 from miners.code import Function, ParseTimeoutError, functions
 from miners.code.language import LANGUAGES, grammar, grammar_names
 from miners.code.repository import MAX_FILE_BYTES
-
-Z = 1.96
-"""Of the normal distribution, for 95 %."""
 
 
 @dataclass
@@ -66,16 +63,6 @@ class Counts:
     def precision(self) -> float:
         """Functions mined as documented that are."""
         return self.both / max(1, self.mined)
-
-
-def wilson(part: int, whole: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927)."""
-    if not whole:
-        return 0.0, 1.0
-    share, spread = part / whole, Z * Z / whole
-    middle = share + spread / 2
-    half = Z * math.sqrt(share * (1 - share) / whole + spread / (4 * whole))
-    return (middle - half) / (1 + spread), (middle + half) / (1 + spread)
 
 
 def matched(records: Sequence[dict], found: Sequence[Function]) -> Iterator[tuple[dict | None, Function | None]]:

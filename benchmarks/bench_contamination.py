@@ -32,6 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.made_pair_set import write_pair_set
+from benchmarks.wilson import wilson
 from miners.contamination import ContaminationRules
 from miners.near_duplicates.words import words
 from pipelines import dedupe
@@ -192,15 +193,6 @@ def holders(pairs: Sequence[Pair], texts: Sequence[Text], wanted: set[str]) -> s
                 if any(f" {needle} " in own or own.strip() in needle for needle in needles):
                     found.add(pair.row_id)
     return found
-
-
-def wilson(found: int, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
-    z = 1.96
-    share = found / count
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * ((share * (1 - share) + z * z / (4 * count)) / count) ** 0.5 / (1 + z * z / count)
-    return middle - half, middle + half
 
 
 def report(planted: Sequence[Planted], taken: set[str], gone: set[str]) -> Iterator[tuple[str, ...]]:

@@ -29,7 +29,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import sqrt
 
 import pyarrow.parquet as pq
 from rich.console import Console
@@ -37,6 +36,7 @@ from rich.table import Table
 
 from benchmarks.made_pair_set import write_pair_set
 from benchmarks.real_texts import documents, functions, translations
+from benchmarks.wilson import wilson
 from miners.near_duplicates import Banding
 from miners.near_duplicates.words import words
 from pipelines import dedupe
@@ -215,14 +215,6 @@ def run_job(folder: Path, rows: Sequence[Pair], name: str, *flags: str) -> Path:
 def evidence_of(folder: Path) -> list[dict]:
     """All rows of evidence."""
     return [row for path in sorted((folder / "evidence").glob("*.parquet")) for row in pq.read_table(path).to_pylist()]
-
-
-def wilson(found: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927)."""
-    z, share = 1.96, found / count
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return middle - half, middle + half
 
 
 def print_recall(corpora: Sequence[Corpus], planted: Sequence[Planted], gone: set[str], console: Console) -> None:

@@ -140,8 +140,8 @@ def make_parser() -> JobParser:
         action="extend",
         nargs="+",
         default=[],
-        metavar="FILE",
-        help="evaluation texts to keep out: files or folders",
+        metavar="PATH",
+        help=DECONTAMINATE_HELP,
     )
     add("--existing", action="extend", nargs="+", default=[], metavar="SET", help=EXISTING_HELP)
     add("--max-source-loss", type=float, metavar="SHARE", help=MAX_SOURCE_LOSS_HELP)
