@@ -17,7 +17,7 @@ from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.dedupe_input import BATCH_ROWS, Input, InputUnit, Piece, find_input, read_pair_sets
 from pipelines.options import UsageError
-from schemas.manifest import MANIFEST_NAME, FileEntry, Manifest, parse_manifest
+from schemas.manifest import FileEntry, Manifest
 from schemas.pair import SPLITS
 
 SAME_SETTINGS = ("split_key", "validation_share", "test_share", "words_per_shingle", "tokens_per_shingle")
@@ -42,8 +42,8 @@ def find_existing(patterns: Sequence[str], config: DedupeConfig) -> Input | None
     for file in found.files:
         if file.is_plain:
             raise UsageError(f"{file.path} is a plain table, which has neither splits nor signatures; dedupe it first")
-    for folder in found.folders:
-        _check(folder, _manifest(folder), config)
+    for folder, manifest in found.manifests.items():
+        _check(folder, manifest, config)
     return found
 
 
@@ -51,7 +51,7 @@ def existing_units(found: Input | None, first: int) -> tuple[ExistingUnit, ...]:
     """A unit a data file, numbered from `first`."""
     if found is None:
         return ()
-    data_ids = {folder: _manifest(folder).data_id for folder in found.folders}
+    data_ids = {folder: manifest.data_id for folder, manifest in found.manifests.items()}
     return tuple(
         ExistingUnit(
             number=number,
@@ -95,11 +95,6 @@ def _set_folder(data_path: str) -> str:
 def _as_array(batch: pa.RecordBatch) -> np.ndarray:
     sides = [batch.column(i).flatten().to_numpy().reshape(batch.num_rows, -1) for i in range(2)]
     return np.stack(sides, 1)
-
-
-def _manifest(folder: str) -> Manifest:
-    path = storage.join(folder, MANIFEST_NAME)
-    return parse_manifest(storage.read_bytes(path), path)
 
 
 def _check(folder: str, manifest: Manifest, config: DedupeConfig) -> None:

@@ -71,7 +71,13 @@ class Input:
     files: tuple[InputFile, ...]
     identities: tuple[str, ...]
     """data_ids of pair sets; names and sizes of plain tables."""
-    folders: tuple[str, ...]
+    manifests: Mapping[str, Manifest]
+    """Those of the pair sets, by folder."""
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders of the pair sets."""
+        return tuple(self.manifests)
 
     @property
     def rows(self) -> int | None:
@@ -91,7 +97,7 @@ class Input:
 
     def parents(self) -> tuple[Mapping[str, Any], ...]:
         """What the result keeps of the pair sets, by data_id."""
-        found = [_manifest(folder).as_parent() for folder in self.folders]
+        found = [manifest.as_parent() for manifest in self.manifests.values()]
         return tuple(sorted(found, key=lambda parent: parent["data_id"]))
 
     def units(self) -> tuple[InputUnit, ...]:
@@ -155,7 +161,7 @@ def find_input(patterns: Sequence[str]) -> Input:
     return Input(
         tuple(sorted([*files, *tables.values()], key=lambda file: (file.mark, file.bytes, file.path))),
         tuple(sorted(identities)),
-        tuple(manifests),
+        manifests,
     )
 
 
