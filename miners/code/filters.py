@@ -7,7 +7,7 @@ reason that holds, in the order of `schemas.ledger`, or None. The rules about pa
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from miners.code.language import Language
 from miners.web.languages import check_languages
@@ -120,7 +120,7 @@ class CodeFilters:
             check_languages(self.docstring_languages)
 
 
-CODESEARCHNET = CodeFilters(
+_OF_THE_PAPERS = CodeFilters(
     drop_vendored_files=False,
     drop_test_files=False,
     drop_generated_files=False,
@@ -128,6 +128,11 @@ CODESEARCHNET = CodeFilters(
     max_line=0,
     min_blank_share=0.0,
     max_docstring_words=0,
+    max_code_chars=0,
+)
+"""What both papers leave out: rules about whole files, and these bounds."""
+CODESEARCHNET = replace(
+    _OF_THE_PAPERS,
     boilerplate="",
     drop_only_links=False,
     min_letter_share=0.0,
@@ -135,19 +140,12 @@ CODESEARCHNET = CodeFilters(
     max_identifier_share=0.0,
     test_functions="any_word",
     max_code_lines=0,
-    max_code_chars=0,
 )
 """CodeSearchNet (Husain et al. 2019, section 2): three docstring tokens and three lines of code at least, no function
 with `test` in its name, no constructors and methods such as `__str__` or `toString`. Its own code cuts documentation to
 its first paragraph, which `--anchor summary` does."""
-VAULT = CodeFilters(
-    drop_vendored_files=False,
-    drop_test_files=False,
-    drop_generated_files=False,
-    max_mean_line=0,
-    max_line=0,
-    min_blank_share=0.0,
-    max_docstring_words=0,
+VAULT = replace(
+    _OF_THE_PAPERS,
     min_docstring_tokens=6,
     max_docstring_tokens=499,
     boilerplate="anywhere",
@@ -156,7 +154,6 @@ VAULT = CodeFilters(
     test_functions="",
     drop_constructors=False,
     min_code_lines=0,
-    max_code_chars=0,
     min_code_tokens=6,
     max_code_tokens=999,
 )
