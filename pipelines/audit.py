@@ -36,7 +36,8 @@ from pipelines import storage
 from pipelines.failures import report_errors
 from pipelines.options import Command, JobParser, UsageError, parse, pipeline_options
 from pipelines.running import run_pipeline
-from schemas.manifest import MANIFEST_NAME, FileEntry, Manifest, PairSetError, parse_manifest
+from pipelines.set_files import check_files, load_manifest
+from schemas.manifest import Manifest, PairSetError
 
 REPORT_NAME = "report.html"
 FIGURES_NAME = "audit.json"
@@ -116,16 +117,6 @@ class WriteAudit(beam.DoFn):
         yield manifest.data_id
 
 
-def load_manifest(set_path: str) -> Manifest:
-    """The manifest of a set on any file system that Beam knows. Raises PairSetError."""
-    path = storage.join(set_path, MANIFEST_NAME)
-    if not storage.exists(path):
-        raise PairSetError(
-            f"{set_path} is no finished pair set: it has no {MANIFEST_NAME}; let the job that writes it end"
-        )
-    return parse_manifest(storage.read_bytes(path), path)
-
-
 def data_files(manifest: Manifest) -> list[SetFile]:
     """The set's data files, in the order of their names."""
     return [SetFile(i, f.path, f.split or "train", f.rows) for i, f in enumerate(manifest.data_files())]
@@ -162,7 +153,7 @@ def _run(command: Command) -> int:
     set_path = args.input.rstrip("/") or "/"
     manifest = load_manifest(set_path)
     entries = [f for f in manifest.files if f.folder in ("data", "evidence")]
-    _check_files(set_path, entries)
+    check_files(set_path, entries)
     rows, size = sum(manifest.splits.values()), sum(f.bytes for f in entries)
     if args.dry_run:
         print(f"{len(entries):,} files, {size / 1e6:,.1f} MB, {rows:,} rows; nothing was written")
@@ -188,20 +179,6 @@ def _read_gates(path: str | None) -> Gates | None:
     if not storage.exists(path):
         raise UsageError(f"there is no file of gates {path}; check the path given to --gates")
     return parse_gates(storage.read_bytes(path), path)
-
-
-def _check_files(set_path: str, entries: Sequence[FileEntry]) -> None:
-    """Every data file must be there with its size, before any work is done. Raises PairSetError."""
-    sizes: dict[str, int] = {}
-    for folder in sorted({entry.path.rsplit("/", 1)[0] for entry in entries}):
-        infos = storage.list_files(storage.join(set_path, folder))
-        sizes |= {f"{folder}/{_last_part(info.path)}": info.size for info in infos}
-    for entry in entries:
-        if sizes.get(entry.path) != entry.bytes:
-            raise PairSetError(
-                f"{set_path}: {entry.path} is missing or not {entry.bytes:,} bytes long; "
-                "run `pairmill verify` on the folder, and write the set again"
-            )
 
 
 def _take_output(output: str, *, overwrite: bool) -> None:
@@ -257,10 +234,6 @@ def _report(output: str, *, quiet: bool) -> int:
         console.print(line, style="red", markup=False)
     print(f"{storage.join(output, REPORT_NAME)}: {figures['pairs']['total']:,} pairs audited")
     return GATE_FAILED if failed else 0
-
-
-def _last_part(path: str) -> str:
-    return path.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 if __name__ == "__main__":

@@ -39,8 +39,8 @@ from pipelines.options import Command, JobParser, UsageError, job_parser, parse,
 from pipelines.progress import print_ledger
 from pipelines.running import run_pipeline
 from pipelines.runs import TEMPORARY_FOLDER, heartbeat, start_run
+from pipelines.set_files import load_result
 from pipelines.source_loss import is_alarm
-from schemas.manifest import MANIFEST_NAME, parse_manifest
 
 END = None
 SHARD_BYTES = 256 << 20
@@ -219,8 +219,8 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def has_alarm(output: str) -> bool:
     """Whether the finished job's notes name a source or group that lost too much."""
-    path = storage.join(output, MANIFEST_NAME)
-    return storage.exists(path) and is_alarm(parse_manifest(storage.read_bytes(path), path).ledger["notes"])
+    manifest = load_result(output)
+    return manifest is not None and is_alarm(manifest.ledger["notes"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -85,7 +85,7 @@ def read_existing(unit: ExistingUnit, columns: tuple[str, ...]) -> Iterator[tupl
 
 def signatures_path(data_path: str) -> str:
     """Where the signatures of a data file lie: the file of the same name beside `data/`."""
-    return storage.join(_set_folder(data_path), "signatures", data_path.replace("\\", "/").rsplit("/", 1)[1])
+    return storage.join(_set_folder(data_path), "signatures", storage.last_part(data_path))
 
 
 def _set_folder(data_path: str) -> str:

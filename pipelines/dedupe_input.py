@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from pipelines import plain_tables, storage
 from pipelines.options import UsageError
-from schemas.manifest import MANIFEST_NAME, Manifest, parse_manifest
+from pipelines.set_files import check_files, load_manifest
+from schemas.manifest import MANIFEST_NAME, Manifest
 from schemas.pair import in_schema
 
 UNIT_BYTES = 256 << 20
@@ -141,7 +142,7 @@ def find_input(patterns: Sequence[str]) -> Input:
         folders += [info.path.replace("\\", "/").rsplit("/", 1)[0] for info in sets]
         plain = [] if sets else [info for info in _files(pattern) if plain_tables.is_plain(info.path)]
         for info in plain:
-            name = info.path.replace("\\", "/").rsplit("/", 1)[-1]
+            name = storage.last_part(info.path)
             rows = plain_tables.check_columns(info.path)
             real = os.path.realpath(info.path) if storage.is_local(info.path) else info.path
             tables.setdefault(real, InputFile(info.path, rows, info.size, name, True))
@@ -178,19 +179,9 @@ def _matches(pattern: str) -> list[storage.FileInfo]:
 
 
 def _manifest(folder: str) -> Manifest:
-    path = storage.join(folder, MANIFEST_NAME)
-    manifest = parse_manifest(storage.read_bytes(path), path)
-    there = {info.path.replace("\\", "/").rsplit("/", 1)[-1]: info.size for info in _data_files(folder)}
-    for entry in manifest.data_files():
-        if there.get(entry.path.rsplit("/", 1)[-1]) != entry.bytes:
-            raise UsageError(
-                f"{folder}: {entry.path} is missing or not {entry.bytes:,} bytes long; write the set again"
-            )
+    manifest = load_manifest(folder)
+    check_files(folder, manifest.data_files())
     return manifest
-
-
-def _data_files(folder: str) -> list[storage.FileInfo]:
-    return storage.list_files(storage.join(folder, "data"))
 
 
 def set_folders(units: Sequence[InputUnit]) -> tuple[str, ...]:

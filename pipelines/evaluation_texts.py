@@ -26,7 +26,8 @@ from miners.contamination.records import PAIR_SIDES
 from miners.near_duplicates import ShingleRule
 from pipelines import storage
 from pipelines.options import UsageError
-from schemas.manifest import MANIFEST_NAME, parse_manifest
+from pipelines.set_files import load_manifest
+from schemas.manifest import MANIFEST_NAME
 from schemas.side_hash import side_hash
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt")
@@ -111,8 +112,7 @@ def evaluation_texts(files: tuple[EvaluationFile, ...], text: ShingleRule, code:
 def _folder_files(folder: str) -> Iterator[EvaluationFile]:
     """The evaluation files below a folder; those of a subfolder are a benchmark of their own."""
     if storage.exists(storage.join(folder, MANIFEST_NAME)):
-        path = storage.join(folder, MANIFEST_NAME)
-        for entry in parse_manifest(storage.read_bytes(path), path).data_files():
+        for entry in load_manifest(folder).data_files():
             yield EvaluationFile(storage.join(folder, entry.path), _stem(folder))
         return
     for info in storage.walk(folder):
@@ -122,7 +122,7 @@ def _folder_files(folder: str) -> Iterator[EvaluationFile]:
 
 
 def _stem(path: str) -> str:
-    name = path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].removesuffix(".gz")
+    name = storage.last_part(path).removesuffix(".gz")
     suffix = _suffix(name)
     return name.removesuffix(suffix) if suffix in SUFFIXES else name
 

@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 from pipelines import storage
 from pipelines.attribution import AttributionSums
 from pipelines.runs import BEAT_NAME, TEMPORARY_FOLDER, Run
+from pipelines.set_files import load_result
 from schemas.card import card
 from schemas.ledger import Ledger, LedgerError
-from schemas.manifest import CARD_NAME, CODE_VERSION, FILE_FOLDERS, MANIFEST_NAME, FileEntry, Manifest, parse_manifest
+from schemas.manifest import CARD_NAME, CODE_VERSION, FILE_FOLDERS, MANIFEST_NAME, FileEntry, Manifest
 from schemas.writer import Written
 
 
@@ -58,9 +59,8 @@ def finish_pair_set(
     Raises LedgerError when a count does not add up or a footer disagrees, and FileExistsError when the folder's
     manifest is another run's.
     """
-    path = storage.join(job.output, MANIFEST_NAME)
-    if storage.exists(path):
-        there = parse_manifest(storage.read_bytes(path), path)
+    there = load_result(job.output)
+    if there is not None:
         if there.run_id != job.run.run_id:
             raise FileExistsError(f"{job.output} holds the result of another run; nothing was written over it")
         return there
@@ -82,7 +82,7 @@ def finish_pair_set(
     )
     storage.delete([storage.join(job.output, CARD_NAME)])
     storage.write_atomically(storage.join(job.output, CARD_NAME), card(manifest).encode())
-    storage.write_atomically(path, manifest.to_bytes())
+    storage.write_atomically(storage.join(job.output, MANIFEST_NAME), manifest.to_bytes())
     return manifest
 
 

@@ -244,7 +244,7 @@ def _marker(output: str, unit: str) -> str:
 
 def _done_units(output: str) -> set[str]:
     infos = storage.list_files(storage.join(output, UNITS_FOLDER))
-    names = (info.path.replace("\\", "/").rsplit("/", 1)[-1] for info in infos)
+    names = (storage.last_part(info.path) for info in infos)
     return {name.removesuffix(".json") for name in names if name.endswith(".json")}
 
 
@@ -252,7 +252,7 @@ def _delete_unfinished_parts(output: str, done: set[str]) -> None:
     """Parts of units that never ended: an attempt that was killed between a part and its unit's marker."""
     for folder, place in (("data", 1), ("rejects", 0)):
         for info in storage.list_files(storage.join(output, folder)):
-            name = info.path.replace("\\", "/").rsplit("/", 1)[-1]
+            name = storage.last_part(info.path)
             if name.split("-")[place].split(".")[0] not in done:
                 storage.delete([info.path])
 

@@ -148,7 +148,7 @@ def _make_batch(given: pa.Table, numbers: np.ndarray, path: str, bad: Sequence[B
 def make_pairs(given: pa.Table, kinds: pa.ChunkedArray, numbers: np.ndarray, path: str) -> pa.Table:
     """Rows of the pair set's schema. `numbers` are the rows' places in the file."""
     count = given.num_rows
-    name = path.replace("\\", "/").rsplit("/", 1)[-1]
+    name = storage.last_part(path)
     kinds = kinds.combine_chunks()
     sides = {side: given[side].combine_chunks() for side in SIDES}
     pair_ids = _pair_ids(kinds, *sides.values())

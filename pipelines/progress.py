@@ -14,8 +14,9 @@ from rich.table import Table
 
 from pipelines import storage
 from pipelines.contamination_table import print_contamination
-from schemas.ledger import STAGES
-from schemas.manifest import MANIFEST_NAME, UNITS_FOLDER, parse_manifest
+from pipelines.set_files import load_result
+from schemas.ledger import stages_of
+from schemas.manifest import UNITS_FOLDER
 
 _LOOK_SECONDS = 0.5
 
@@ -54,11 +55,10 @@ class Progress:
 
 def print_ledger(output: str, *, quiet: bool) -> None:
     """The result's ledger: a table on a terminal, plain lines elsewhere, one closing line with `quiet`."""
-    path = storage.join(output, MANIFEST_NAME)
-    if not storage.exists(path):
+    manifest = load_result(output)
+    if manifest is None:
         print(f"the job was handed to its runner; the result will be in {output}")
         return
-    manifest = parse_manifest(storage.read_bytes(path), path)
     if not quiet:
         _print_stages(manifest.ledger)
         print_contamination(manifest.ledger["notes"], is_terminal=sys.stdout.isatty())
@@ -69,7 +69,7 @@ def print_ledger(output: str, *, quiet: bool) -> None:
 
 
 def _print_stages(ledger: Mapping[str, Any]) -> None:
-    stages = [(name, ledger["stages"][name]) for name in STAGES[ledger["job"]]]
+    stages = [(name, ledger["stages"][name]) for name in stages_of(ledger["job"], ledger["stages"])]
     if not sys.stdout.isatty():
         for name, stage in stages:
             print(f"{name}: read {stage['read']:,}, kept {stage['kept']:,}, {_reasons(stage)}")

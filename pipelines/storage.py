@@ -51,6 +51,11 @@ def join(folder: str, *parts: str) -> str:
     return "/".join((folder.rstrip("/"), *parts)) if folder != "/" else "/" + "/".join(parts)
 
 
+def last_part(path: str) -> str:
+    """A file's own name, without its folders."""
+    return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
 def open_read(path: str, transfer: Transfer | None = None) -> BinaryIO:
     """Open for reading as it is, without guessing at a compression; `transfer` is for http(s) URLs. Raises OSError."""
     if is_local(path):
