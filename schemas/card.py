@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from schemas.ledger import STAGES
+from schemas.ledger import stages_of
 from schemas.manifest import Manifest
 
 
@@ -55,7 +55,7 @@ def _use(manifest: Manifest) -> str:
 def _ledger(manifest: Manifest) -> str:
     lines = ["## Ledger\n", "| stage | read | kept | dropped | failed |", "|---|---:|---:|---|---|"]
     stages = manifest.ledger["stages"]
-    for name in STAGES[manifest.ledger["job"]]:
+    for name in stages_of(manifest.ledger["job"], stages):
         stage = stages[name]
         dropped = ", ".join(f"{reason} {n:,}" for reason, n in stage["dropped"].items()) or "–"
         failed = ", ".join(f"{reason} {n:,}" for reason, n in stage["failed"].items()) or "–"

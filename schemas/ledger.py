@@ -18,6 +18,10 @@ STAGES: dict[str, tuple[str, ...]] = {
     "dedupe": ("exact", "near", "cap", "contamination", "split"),
 }
 
+REMOVAL = "removal"
+"""The last stage of any job's ledger, where rows were taken out of the finished set (`pairmill remove`)."""
+_ANY = "any"
+
 REASONS: dict[str, tuple[str, ...]] = {
     "mine-web/record": (
         "not_a_page",
@@ -93,6 +97,7 @@ REASONS: dict[str, tuple[str, ...]] = {
     "dedupe/cap": ("anchor_repeats", "positive_repeats"),
     "dedupe/contamination": ("contaminated",),
     "dedupe/split": ("split_leak",),
+    "any/removal": ("url", "repo", "license", "id"),
 }
 
 FAILURES: dict[str, tuple[str, ...]] = {
@@ -126,9 +131,15 @@ FAILURES: dict[str, tuple[str, ...]] = {
     "dedupe/cap": (),
     "dedupe/contamination": (),
     "dedupe/split": (),
+    "any/removal": (),
 }
 
 LISTED_FAILURES = 1000
+
+
+def stages_of(job: str, stages: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of a ledger's stages in order: the job's, and last that of removals where there is one."""
+    return (*STAGES[job], *((REMOVAL,) if REMOVAL in stages else ()))
 
 
 class LedgerError(RuntimeError):
@@ -182,6 +193,17 @@ class Ledger:
         self.notes: dict[str, int] = {}
         """Other counts worth keeping, by name (the largest cluster, bytes skipped); units add up."""
 
+    def remove(self, reasons: Mapping[str, int], kept: int) -> None:
+        """Rows left the finished set by these reasons, and `kept` were counted in what is there now."""
+        stage = self._removal(self.kept_last())
+        for reason, n in reasons.items():
+            self.drop(REMOVAL, reason, n)
+        stage.kept = stage.made = kept
+
+    def _removal(self, rows: int) -> StageCount:
+        """The stage of removals, which reads the rows that the job kept."""
+        return self.stages.setdefault(REMOVAL, StageCount(read=rows))
+
     def read(self, stage: str, n: int = 1) -> None:
         """`n` items came in."""
         self.stages[stage].read += n
@@ -220,7 +242,7 @@ class Ledger:
 
     def check(self) -> None:
         """Raise LedgerError naming the first stage that does not add up."""
-        names = STAGES[self.job]
+        names = list(self.stages)
         for i, name in enumerate(names):
             stage = self.stages[name]
             if stage.imbalance():
@@ -229,7 +251,10 @@ class Ledger:
                     f"{stage.read - stage.imbalance():,} (kept {stage.kept:,}, dropped {stage.dropped}, "
                     f"failed {stage.failed}); the result is not published"
                 )
-            if i and stage.read != self.stages[names[i - 1]].made:
+            before = self.stages[names[i - 1]]
+            if name == REMOVAL and stage.read != before.kept:
+                raise LedgerError(f"{self.job}: {before.kept:,} rows were kept but the removal read {stage.read:,}")
+            if i and name != REMOVAL and stage.read != before.made:
                 raise LedgerError(
                     f"{self.job}: stage {names[i - 1]!r} made {self.stages[names[i - 1]].made:,} but stage "
                     f"{name!r} read {stage.read:,}; the result is not published"
@@ -237,7 +262,7 @@ class Ledger:
 
     def kept_last(self) -> int:
         """What the last stage kept: the rows of the result."""
-        return self.stages[STAGES[self.job][-1]].kept
+        return self.stages[list(self.stages)[-1]].kept
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the manifest and for `units/<unit>.json`."""
@@ -252,6 +277,8 @@ class Ledger:
     def from_json(cls, value: Mapping[str, Any]) -> Ledger:
         """Read back what `to_json` wrote; reasons outside the closed lists are refused."""
         ledger = cls(value["job"])
+        if REMOVAL in value["stages"]:
+            ledger._removal(0)
         for name, count in value["stages"].items():
             stage = ledger.stages[name]
             stage.read, stage.kept, stage.made = count["read"], count["kept"], count["made"]
@@ -266,7 +293,7 @@ class Ledger:
     def _count(
         self, counts: dict[str, int], lists: Mapping[str, tuple[str, ...]], stage: str, reason: str, n: int
     ) -> None:
-        listed = lists[f"{self.job}/{stage}"]
+        listed = lists[f"{_ANY if stage == REMOVAL else self.job}/{stage}"]
         if reason not in listed:
             raise ValueError(
                 f"{reason!r} is no reason of {self.job}/{stage}; the list in schemas/ledger.py is {listed}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from schemas.ledger import STAGES, StageCount
+from schemas.ledger import STAGES, StageCount, stages_of
 
 
 def stage_figures(job: str, stages: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The stages of a ledger in order, each with the shares of what was read that were kept, dropped and failed."""
     figures = []
-    for name in STAGES[job]:
+    for name in stages_of(job, stages):
         stage = stages[name]
         read = stage["read"]
         entry = {"stage": name, **{key: stage[key] for key in ("read", "kept", "made")}}
@@ -33,7 +33,7 @@ def ancestor_figures(parents: Iterable[Mapping[str, Any]]) -> list[dict[str, Any
         own = sums.setdefault(job, {name: StageCount() for name in STAGES[job]})
         sets[job] = sets.get(job, 0) + 1
         for name, stage in parent["stages"].items():
-            own[name].add(StageCount(**stage))
+            own.setdefault(name, StageCount()).add(StageCount(**stage))
     order = [job for job in STAGES if job in sums]
     return [
         {

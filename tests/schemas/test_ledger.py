@@ -19,7 +19,7 @@ def balanced() -> Ledger:
 
 
 def test_every_stage_has_closed_lists():
-    names = {f"{job}/{stage}" for job, stages in STAGES.items() for stage in stages}
+    names = {f"{job}/{stage}" for job, stages in STAGES.items() for stage in stages} | {"any/removal"}
     assert set(REASONS) == set(FAILURES) == names
     for name in names:
         listed = REASONS[name] + FAILURES[name]
@@ -64,3 +64,19 @@ def test_the_list_of_failures_is_bounded_but_the_count_is_not():
         ledger.fail("file", "not_utf8", where=str(i))
     assert len(ledger.failures) == LISTED_FAILURES
     assert ledger.stages["file"].failed["not_utf8"] == LISTED_FAILURES + 5
+
+
+def test_what_is_removed_from_a_finished_set_is_counted_once_more():
+    ledger = balanced()
+    for reasons, kept in (({"repo": 2}, 5), ({"repo": 1, "url": 0}, 4)):
+        ledger.remove(reasons, kept)
+        ledger.check()
+    assert (ledger.stages["removal"].read, ledger.kept_last()) == (7, 4)
+    again = Ledger.from_json(ledger.to_json())
+    assert again.to_json() == ledger.to_json() and again.kept_last() == 4
+    again.check()
+    again.stages["pair"].kept += 1
+    again.stages["pair"].read += 1
+    again.stages["function"].made += 1
+    with pytest.raises(LedgerError, match="8 rows were kept but the removal read 7"):
+        again.check()
