@@ -66,7 +66,7 @@ def finish_pair_set(
         return there
     ledger.check()
     _check_footers(job, ledger, files)
-    _delete_unnamed(job.output, files)
+    delete_unnamed(job.output, files)
     attributed = attribution.write(job.output) if attribution is not None else None
     files = [*files, attributed] if attributed is not None else files
     manifest = Manifest(
@@ -106,7 +106,8 @@ def _check_footers(job: Job, ledger: Ledger, files: Sequence[FileEntry]) -> None
         raise LedgerError(f"the files hold {rows:,} rows but the last stage kept {ledger.kept_last():,}")
 
 
-def _delete_unnamed(output: str, files: Sequence[FileEntry]) -> None:
+def delete_unnamed(output: str, files: Sequence[FileEntry]) -> None:
+    """Delete what lies in the folders of a set and is not one of these files."""
     named = {storage.join(output, entry.path) for entry in files}
     for folder in FILE_FOLDERS:
         there = storage.list_files(storage.join(output, folder))

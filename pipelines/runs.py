@@ -20,7 +20,17 @@ from typing import Any
 from pipelines import storage
 from pipelines.options import UsageError
 from schemas.attribution import ATTRIBUTION_NAME
-from schemas.manifest import CARD_NAME, FILE_FOLDERS, MANIFEST_NAME, RUN_NAME, UNITS_FOLDER, config_hash
+from schemas.manifest import (
+    CARD_NAME,
+    CHANGE_FOLDER,
+    FILE_FOLDERS,
+    JOURNAL_NAME,
+    MANIFEST_NAME,
+    RUN_NAME,
+    UNITS_FOLDER,
+    config_hash,
+    no_manifest,
+)
 
 BEAT_NAME = "_beat.json"
 BEAT_SECONDS = 30.0
@@ -32,6 +42,7 @@ OWN_NAMES = (
     RUN_NAME,
     BEAT_NAME,
     UNITS_FOLDER,
+    CHANGE_FOLDER,
     TEMPORARY_FOLDER,
     *FILE_FOLDERS,
 )
@@ -62,10 +73,12 @@ def start_run(
     if not finished and begun is None:
         _refuse_foreign_files(output)
     if begun is not None and not finished:
+        if not overwrite and storage.exists(storage.join(output, CHANGE_FOLDER, JOURNAL_NAME)):
+            raise no_manifest(output, is_changing=True)
         if not (overwrite or resume):
             offer = "--resume to go on with it or " if resumable else ""
             raise UsageError(f"{output} holds an unfinished result; give {offer}--overwrite to start anew")
-        _refuse_living_run(output)
+        refuse_living_run(output)
     wanted = config_hash(config)
     if resume and begun is not None and not overwrite:
         if begun.config_hash != wanted:
@@ -109,11 +122,7 @@ def _write_beat(path: str, counter: int) -> None:
     temporary = f"{path}{storage.TEMPORARY_MARK}{os.getpid()}"
     with storage.open_write(temporary) as file:
         file.write(json.dumps(beat).encode())
-    if storage.is_local(path):
-        os.replace(temporary, path)
-    else:
-        storage.delete([path])
-        storage.publish(temporary, path)
+    storage.replace(temporary, path)
 
 
 def _read_run(output: str) -> Run | None:
@@ -136,7 +145,7 @@ def _refuse_foreign_files(output: str) -> None:
         raise UsageError(f"{output} holds files that are no result of pairmill ({name}); name an empty folder")
 
 
-def _refuse_living_run(
+def refuse_living_run(
     output: str, wait: float = BEAT_SECONDS * 1.2, sleep: Callable[[float], None] = time.sleep
 ) -> None:
     """Raise UsageError if the run that began in this folder still lives; a dead process of this machine is no wait."""

@@ -8,16 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipelines import storage
-from schemas.manifest import MANIFEST_NAME, FileEntry, Manifest, PairSetError, parse_manifest
+from schemas.manifest import (
+    CHANGE_FOLDER,
+    JOURNAL_NAME,
+    MANIFEST_NAME,
+    FileEntry,
+    Manifest,
+    PairSetError,
+    no_manifest,
+    parse_manifest,
+)
 
 
 def load_manifest(folder: str) -> Manifest:
     """The manifest of a finished pair set; PairSetError with the mend where there is none or it is damaged."""
     path = storage.join(folder, MANIFEST_NAME)
     if not storage.exists(path):
-        raise PairSetError(
-            f"{folder} is no finished pair set: it has no {MANIFEST_NAME}; let the job that writes it end"
-        )
+        journal = storage.join(folder, CHANGE_FOLDER, JOURNAL_NAME)
+        raise no_manifest(folder, is_changing=storage.exists(journal))
     return parse_manifest(storage.read_bytes(path), path)
 
 

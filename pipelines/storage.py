@@ -171,6 +171,16 @@ def publish(temporary: str, final: str) -> None:
         FileSystems.rename([temporary], [final])
 
 
+def replace(temporary: str, final: str) -> None:
+    """Give a finished file a name that another one may have; at once on this machine, in two steps elsewhere."""
+    if is_local(temporary):
+        os.makedirs(os.path.dirname(final) or ".", exist_ok=True)
+        os.replace(temporary, final)
+    else:
+        delete([final])
+        publish(temporary, final)
+
+
 @contextmanager
 def writing(final: str) -> Iterator[BinaryIO]:
     """Open a file under a temporary name beside `final`, and publish it when the block ends well."""

@@ -24,7 +24,10 @@ MANIFEST_NAME = "manifest.json"
 CARD_NAME = "README.md"
 RUN_NAME = "_run.json"
 UNITS_FOLDER = "units"
-FILE_FOLDERS = ("data", "rejects", "evidence", "signatures")
+FILE_FOLDERS = ("data", "rejects", "evidence", "signatures", "removed")
+CHANGE_FOLDER = "_change"
+"""Of a set that is changed where it lies: the files to come, and when they are whole the journal of how they do."""
+JOURNAL_NAME = "journal.json"
 
 
 class PairSetError(ValueError):
@@ -46,7 +49,7 @@ class FileEntry:
 
     @property
     def folder(self) -> str:
-        """`data`, `rejects`, `evidence` or `signatures`."""
+        """`data`, `rejects`, `evidence`, `signatures` or `removed`."""
         return self.path.split("/", 1)[0]
 
 
@@ -65,6 +68,8 @@ class Manifest:
     parents: tuple[Mapping[str, Any], ...] = ()
     """`as_parent` of each set that this one was made of: with their ledgers no record between a crawl and a clean set
     is unaccounted for."""
+    formerly: tuple[str, ...] = ()
+    """The data_ids that the set had before rows were removed from it, the first one first."""
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -118,12 +123,24 @@ class Manifest:
             "parents": list(self.parents),
             "files": [asdict(f) for f in sorted(self.files, key=lambda f: f.path)],
         }
+        if self.formerly:
+            value["formerly"] = list(self.formerly)
         value["manifest_sha256"] = _checksum(value)
         return value
 
     def to_bytes(self) -> bytes:
         """The file's content."""
         return (json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def no_manifest(folder: str, *, is_changing: bool) -> PairSetError:
+    """The error of a folder without a manifest; `is_changing`: it has the journal of a change that did not end."""
+    if is_changing:
+        return PairSetError(
+            f"{folder} is being changed, or the change was stopped halfway; `pairmill remove --input {folder}` "
+            "without a list finishes it"
+        )
+    return PairSetError(f"{folder} is no finished pair set: it has no {MANIFEST_NAME}; let the job that writes it end")
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
@@ -157,6 +174,7 @@ def parse_manifest(data: bytes, place: str) -> Manifest:
         files=_files(value["files"]),
         warnings=tuple(value["warnings"]),
         parents=tuple(value.get("parents", ())),
+        formerly=tuple(value.get("formerly", ())),
         schema_version=version,
     )
 

@@ -8,7 +8,15 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pyarrow import fs
 
-from schemas.manifest import MANIFEST_NAME, Manifest, PairSetError, parse_manifest
+from schemas.manifest import (
+    CHANGE_FOLDER,
+    JOURNAL_NAME,
+    MANIFEST_NAME,
+    Manifest,
+    PairSetError,
+    no_manifest,
+    parse_manifest,
+)
 from schemas.pair import SCHEMA, SPLITS
 
 
@@ -29,9 +37,8 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
         with system.open_input_stream(name) as stream:
             data = stream.read()
     except (FileNotFoundError, NotADirectoryError):
-        raise PairSetError(
-            f"{os.fspath(folder)} is no finished pair set: it has no {MANIFEST_NAME}; let the job that writes it end"
-        ) from None
+        journal = system.get_file_info(f"{path}/{CHANGE_FOLDER}/{JOURNAL_NAME}")
+        raise no_manifest(os.fspath(folder), is_changing=journal.type == fs.FileType.File) from None
     return parse_manifest(data, name)
 
 

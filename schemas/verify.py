@@ -22,10 +22,11 @@ from pyarrow import fs
 from schemas.attribution import ATTRIBUTION_NAME, read_attribution
 from schemas.data_id import MODULUS, row_sums
 from schemas.ids import pair_id
-from schemas.ledger import Ledger, LedgerError
+from schemas.ledger import REMOVAL, Ledger, LedgerError
 from schemas.manifest import CARD_NAME, FILE_FOLDERS, FileEntry, Manifest, PairSetError
 from schemas.pair import schema_of_version
 from schemas.pair_set import open_folder, read_manifest
+from schemas.removed import CARRIED_NOTE, REMOVED_PATH
 from schemas.side_hash import anchor_is_code, positive_is_code, side_hash
 
 _BLOCK = 1 << 20
@@ -62,8 +63,12 @@ def _ledger_faults(manifest: Manifest) -> Iterator[str]:
     rows = sum(manifest.splits.values())
     if ledger.kept_last() != rows:
         yield f"the ledger's last stage kept {ledger.kept_last():,} rows but the files are said to hold {rows:,}"
+    taken_out = sum(ledger.stages[REMOVAL].dropped.values()) if REMOVAL in ledger.stages else 0
+    listed = sum(entry.rows for entry in manifest.files if entry.path == REMOVED_PATH)
+    if listed != taken_out + ledger.notes.get(CARRIED_NOTE, 0):
+        yield f"{taken_out:,} rows were taken out of the set, but its list of them has {listed:,}"
     if manifest.job == "dedupe":
-        removed = sum(sum(stage.dropped.values()) for stage in ledger.stages.values())
+        removed = sum(sum(stage.dropped.values()) for stage in ledger.stages.values()) - taken_out
         evidence = sum(entry.rows for entry in manifest.files if entry.folder == "evidence")
         if removed != evidence:
             yield f"{removed:,} rows were removed but {evidence:,} rows of evidence are named"

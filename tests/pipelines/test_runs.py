@@ -54,7 +54,7 @@ def test_a_living_job_is_not_disturbed(tmp_path):
 
     runs._write_beat(out + "/_beat.json", 1)
     with pytest.raises(UsageError, match="another job is writing"):
-        runs._refuse_living_run(out, sleep=beat_while_waiting)
+        runs.refuse_living_run(out, sleep=beat_while_waiting)
 
 
 def test_a_job_that_died_on_this_machine_is_not_waited_for(tmp_path):
@@ -63,7 +63,7 @@ def test_a_job_that_died_on_this_machine_is_not_waited_for(tmp_path):
     child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
     beat = json.loads('{"counter": 5}') | {"host": runs.socket.gethostname(), "pid": int(child.stdout)}
     (out / "_beat.json").write_text(json.dumps(beat))
-    runs._refuse_living_run(str(out), sleep=lambda _: pytest.fail("it waited for a dead process"))
+    runs.refuse_living_run(str(out), sleep=lambda _: pytest.fail("it waited for a dead process"))
 
 
 def test_the_heart_beats_and_stops(tmp_path):

@@ -1,0 +1,74 @@
+"""Changing a finished pair set where it lies: at any kill it is the old whole set, or the new one, or refused by name.
+
+What is to come is written under `_change/` in the set, and last `_change/journal.json`, atomically: up to there the set
+is the old one. Then the manifest goes, files take their places, and the new manifest comes: whoever reads in between is
+told that a change is to be finished, and `finish_change` does, as often as need be.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pipelines import storage
+from pipelines.finish import delete_unnamed
+from schemas.attribution import ATTRIBUTION_NAME
+from schemas.card import card
+from schemas.manifest import (
+    CARD_NAME,
+    CHANGE_FOLDER,
+    JOURNAL_NAME,
+    MANIFEST_NAME,
+    UNITS_FOLDER,
+    Manifest,
+    parse_manifest,
+)
+
+
+def staged(folder: str, *path: str) -> str:
+    """Where a file of the set is written before the change."""
+    return storage.join(folder, CHANGE_FOLDER, *path)
+
+
+def discard_change(folder: str) -> None:
+    """Delete what an attempt has left that never came to its journal, or a change that is over."""
+    storage.delete([staged(folder)])
+
+
+def write_journal(folder: str, manifest: Manifest, paths: Iterable[str], said: Mapping[str, Any]) -> None:
+    """The change is whole: `paths` are the staged files that the new manifest names, `said` what the job tells of it."""
+    journal = {"paths": sorted(paths), "manifest": manifest.to_bytes().decode(), "said": said}
+    path = staged(folder, JOURNAL_NAME)
+    storage.delete([path])
+    storage.write_atomically(path, json.dumps(journal, ensure_ascii=False).encode())
+
+
+def has_journal(folder: str) -> bool:
+    """Whether a change waits to be finished."""
+    return storage.exists(staged(folder, JOURNAL_NAME))
+
+
+def read_said(folder: str) -> dict[str, Any]:
+    """What the job told of a change that waits to be finished."""
+    return json.loads(storage.read_bytes(staged(folder, JOURNAL_NAME)))["said"]
+
+
+def finish_change(folder: str) -> Manifest:
+    """Make the change whose journal there is; running it again, from wherever it stopped, is no error."""
+    journal = json.loads(storage.read_bytes(staged(folder, JOURNAL_NAME)))
+    manifest = parse_manifest(journal["manifest"].encode(), staged(folder, JOURNAL_NAME))
+    final = storage.join(folder, MANIFEST_NAME)
+    storage.delete([final])
+    for path in journal["paths"]:
+        if storage.exists(staged(folder, path)):
+            storage.replace(staged(folder, path), storage.join(folder, path))
+    delete_unnamed(folder, manifest.files)
+    is_attributed = any(entry.path == ATTRIBUTION_NAME for entry in manifest.files)
+    # What units say of their parts is of the old files.
+    beside = [UNITS_FOLDER, CARD_NAME, *(() if is_attributed else (ATTRIBUTION_NAME,))]
+    storage.delete(storage.join(folder, name) for name in beside)
+    storage.write_atomically(storage.join(folder, CARD_NAME), card(manifest).encode())
+    storage.write_atomically(final, journal["manifest"].encode())
+    discard_change(folder)
+    return manifest
