@@ -34,6 +34,7 @@ MINING = [
     "isal>=1.7,<2",
     "eldc>=0.4,<0.5",
     "jinja2>=3.1",
+    "lark>=1.3,<2",
     "license-expression>=30.4,<31",
     "licenseclassifier>=2026.10",
     "lz4>=4.4,<5",
