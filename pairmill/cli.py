@@ -13,6 +13,7 @@ from collections.abc import Sequence
 COMMANDS: dict[str, tuple[str, str]] = {
     "mine-web": ("pipelines.mine_web", "adjacent passages from WARC and WET files"),
     "mine-code": ("pipelines.mine_code", "docstrings and functions from repositories and archives"),
+    "import": ("pipelines.import_pairs", "a pair set of other people's data: MS MARCO, NLI, BEIR, tables"),
     "dedupe": ("pipelines.dedupe", "remove duplicates, decontaminate and split pair sets"),
     "audit": ("pipelines.audit", "a report on a pair set, before money is spent on GPUs"),
     "verify": ("schemas.verify", "is a folder a whole, undamaged pair set?"),

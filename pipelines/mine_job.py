@@ -1,9 +1,10 @@
-"""The graph that both mine jobs share: each unit of input is mined and written where it is read, without a shuffle.
+"""The graph that the mine jobs and import share: each unit is mined and written where it is read, without a shuffle.
 
     Create([END] + units) | Reshuffle | ParDo(mine a unit) | GroupByKey | ParDo(finish)
 
-A unit ends by writing `units/<unit>.json` after its parts, atomically: the only sign that it is done. The last step
-sums them. Memory is flat: rows go to the part file as they are found.
+Where a job has several passes, each is such a part of the graph: its units begin when those of the pass before have
+ended. A unit ends by writing `units/<unit>.json` after its parts, atomically: the only sign that it is done. The last
+step sums them. Memory is flat: rows go to the part file as they are found.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from schemas.attribution import Attribution
 from schemas.ids import length_prefixed
 from schemas.ledger import Ledger
 from schemas.manifest import UNITS_FOLDER, FileEntry
-from schemas.pair import SCHEMA, Pair, pairs_to_table
+from schemas.pair import SCHEMA, SPLITS, Pair, pairs_to_table
 from schemas.rejects import REJECTS_SCHEMA, Reject, rejects_to_table
 from schemas.writer import PartWriter
 
@@ -55,15 +56,31 @@ class Unit:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class SplitPair:
+    """A pair of another split than train, where the input says so."""
+
+    pair: Pair
+    split: str
+
+
 class Miner(Protocol):
     """A job's rules about its input: a small frozen dataclass, picklable, importable from a module."""
 
     job: str
-    """`mine-web` or `mine-code`: which stages the ledger has."""
+    """`mine-web`, `mine-code` or `import`: which stages the ledger has."""
 
-    def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Pair | Reject | Attribution]:
+    def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Pair | SplitPair | Reject | Attribution]:
         """Read the unit and yield its pairs in order; everything read is counted in `ledger`."""
         ...
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Units that are mined alone, and by what."""
+
+    miner: Miner
+    units: tuple[Unit, ...]
 
 
 def unit_id(*parts: str | int) -> str:
@@ -77,44 +94,86 @@ def run_mine_job(command: Command, miner: Miner, units: Sequence[Unit], config: 
     `config` is the miner's settings as plain values; with the inputs it decides whether `--resume` may go on.
     Raises UsageError.
     """
+    return run_passes(command, [Pass(miner, tuple(units))], config)
+
+
+def run_passes(
+    command: Command, passes: Sequence[Pass], config: Mapping[str, Any], temporary: str | None = None
+) -> int:
+    """As `run_mine_job`, for a job of several passes; only the first reads the input.
+
+    `temporary` is the folder of what the passes leave for each other; it is deleted at the end.
+    """
     args = command.args
-    units = sorted({unit.unit_id: unit for unit in units}.values(), key=lambda unit: unit.unit_id)
+    passes = [Pass(one.miner, _once(one.units)) for one in passes]
+    inputs, every = passes[0].units, tuple(unit for one in passes for unit in one.units)
     if args.dry_run:
-        _print_plan(units)
+        _print_plan(inputs)
         return 0
     settings = {
         **config,
         "source": args.source,
         "keep_rejects": args.keep_rejects,
         "inputs": sorted(args.input),
-        "units": unit_id(*(unit.unit_id for unit in units)),
+        "units": unit_id(*(unit.unit_id for unit in inputs)),
     }
-    options = pipeline_options(command, _bytes_to_read(units))
+    options = pipeline_options(command, _bytes_to_read(inputs))
     run = start_run(args.output, settings, overwrite=args.overwrite, resume=args.resume, resumable=True)
-    job = Job(miner.job, args.output, settings, args.seed, run)
-    done = _done_units(args.output) & {unit.unit_id for unit in units}
+    job = Job(passes[0].miner.job, args.output, settings, args.seed, run)
+    if temporary is not None and not storage.exists(temporary):
+        storage.delete([storage.join(args.output, UNITS_FOLDER)])  # what these units left for the next pass is gone
+    done = _done_units(args.output) & {unit.unit_id for unit in every}
     _delete_unfinished_parts(args.output, done)
-    waiting = [unit for unit in units if unit.unit_id not in done]
-    step = MineUnit(miner, args.output, args.source, args.keep_rejects)
-    progress = Progress(miner.job, args.output, len(units), quiet=args.quiet)
+    progress = Progress(job.name, args.output, len(every), quiet=args.quiet)
     with heartbeat(args.output), progress, run_pipeline(options) as pipeline:
-        (
-            pipeline
-            | "units" >> beam.Create([END, *waiting])
-            | "spread" >> beam.Reshuffle()
-            | "mine" >> beam.ParDo(step)
-            | "gather" >> beam.GroupByKey()
-            | "finish" >> beam.ParDo(FinishMining(job, tuple(unit.unit_id for unit in units)))
-        )
-    clean_after(args.output)
+        ended = None
+        for number, one in enumerate(passes):
+            waiting = [END, *(unit for unit in one.units if unit.unit_id not in done)]
+            name = f" {number + 1}" if number else ""
+            begun = (
+                pipeline | "units" >> beam.Create(waiting)
+                if ended is None
+                else ended | f"then{name}" >> beam.ParDo(BeginPass(waiting))
+            )
+            step = MineUnit(one.miner, args.output, args.source, args.keep_rejects, is_whole=len(passes) == 1)
+            ended = (
+                begun
+                | f"spread{name}" >> beam.Reshuffle()
+                | f"mine{name}" >> beam.ParDo(step)
+                | f"gather{name}" >> beam.GroupByKey()
+            )
+        finish = FinishMining(job, tuple(unit.unit_id for unit in every))
+        _ = ended | "finish" >> beam.ParDo(finish)
+    clean_after(args.output, temporary)
     print_ledger(args.output, quiet=args.quiet)
     return 0
+
+
+def _once(units: Sequence[Unit]) -> tuple[Unit, ...]:
+    return tuple(sorted({unit.unit_id: unit for unit in units}.values(), key=lambda unit: unit.unit_id))
+
+
+class BeginPass(beam.DoFn):
+    """Gives the units of a pass once those of the pass before have ended."""
+
+    def __init__(self, units: Sequence[Unit | None]) -> None:
+        self.units = units
+
+    def process(self, element: tuple[str, Iterable[str]]) -> Iterator[Unit | None]:
+        """`element` is the one group of the pass before."""
+        for _ in element[1]:
+            pass
+        yield from self.units
 
 
 class MineUnit(beam.DoFn):
     """Mines one unit into its part files and leaves `units/<unit>.json`; gives ("", unit id)."""
 
-    def __init__(self, miner: Miner, output: str, source: str | None, keep_rejects: bool) -> None:
+    def __init__(
+        self, miner: Miner, output: str, source: str | None, keep_rejects: bool, is_whole: bool = True
+    ) -> None:
+        """`is_whole`: a unit's ledger has all stages of what it read, since there is no other pass."""
+        self.is_whole = is_whole
         self.miner = miner
         self.output = output
         self.source = source
@@ -137,7 +196,7 @@ class MineUnit(beam.DoFn):
         if not storage.exists(marker):
             ledger = Ledger(self.miner.job)
             files, attribution = self._write(unit, ledger)
-            ledger.check()
+            ledger.check() if self.is_whole else ledger.check_stages()
             value = {
                 "unit": unit.unit_id,
                 "uri": unit.uri,
@@ -151,7 +210,10 @@ class MineUnit(beam.DoFn):
     def _write(self, unit: Unit, ledger: Ledger) -> tuple[list[FileEntry], list[Attribution]]:
         attribution: list[Attribution] = []
         with ExitStack() as stack:
-            data = stack.enter_context(Parts(self.output, f"data/train-{unit.unit_id}", "train", SCHEMA))
+            data = {
+                split: stack.enter_context(Parts(self.output, f"data/{split}-{unit.unit_id}", split, SCHEMA))
+                for split in SPLITS
+            }
             rejects = stack.enter_context(Parts(self.output, f"rejects/{unit.unit_id}", None, REJECTS_SCHEMA))
             for item in self.miner.mine(unit, ledger):
                 if isinstance(item, Reject):
@@ -160,8 +222,9 @@ class MineUnit(beam.DoFn):
                 elif isinstance(item, Attribution):
                     attribution.append(item)
                 else:
-                    data.add(replace(item, source=self.source) if self.source else item)
-        return data.entries + rejects.entries, attribution
+                    pair, split = (item.pair, item.split) if isinstance(item, SplitPair) else (item, "train")
+                    data[split].add(replace(pair, source=self.source) if self.source else pair)
+        return [entry for parts in (*data.values(), rejects) for entry in parts.entries], attribution
 
 
 class Parts:

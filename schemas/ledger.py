@@ -15,6 +15,7 @@ from typing import Any
 STAGES: dict[str, tuple[str, ...]] = {
     "mine-web": ("record", "page", "passage", "pair"),
     "mine-code": ("file", "function", "pair"),
+    "import": ("line", "record", "pair"),
     "dedupe": ("exact", "near", "cap", "contamination", "split"),
 }
 
@@ -92,6 +93,20 @@ REASONS: dict[str, tuple[str, ...]] = {
         "docstring_language",
         "secret",
     ),
+    "import/line": (),
+    "import/record": (
+        "same_id",
+        "not_positive",
+        "no_gold_label",
+        "neutral",
+        "same_pair",
+        "no_positive",
+        "empty_negative",
+        "known_positive",
+        "same_negative",
+        "not_sampled",
+    ),
+    "import/pair": ("empty_side",),
     "dedupe/exact": ("empty_side", "same_row", "same_pair"),
     "dedupe/near": ("near_duplicate",),
     "dedupe/cap": ("anchor_repeats", "positive_repeats"),
@@ -126,6 +141,9 @@ FAILURES: dict[str, tuple[str, ...]] = {
     ),
     "mine-code/function": ("syntax_error",),
     "mine-code/pair": (),
+    "import/line": ("unreadable_file", "too_long", "not_utf8", "bad_row"),
+    "import/record": ("missing_text",),
+    "import/pair": (),
     "dedupe/exact": ("bad_row",),
     "dedupe/near": (),
     "dedupe/cap": (),
@@ -240,17 +258,22 @@ class Ledger:
         for name, n in other.notes.items():
             self.note(name, n)
 
-    def check(self) -> None:
-        """Raise LedgerError naming the first stage that does not add up."""
-        names = list(self.stages)
-        for i, name in enumerate(names):
-            stage = self.stages[name]
+    def check_stages(self) -> None:
+        """Raise LedgerError naming the first stage that does not account for what it read."""
+        for name, stage in self.stages.items():
             if stage.imbalance():
                 raise LedgerError(
                     f"{self.job}: stage {name!r} read {stage.read:,} but accounts for "
                     f"{stage.read - stage.imbalance():,} (kept {stage.kept:,}, dropped {stage.dropped}, "
                     f"failed {stage.failed}); the result is not published"
                 )
+
+    def check(self) -> None:
+        """Raise LedgerError naming the first stage that does not add up, or did not read what the one before made."""
+        self.check_stages()
+        names = list(self.stages)
+        for i, name in enumerate(names):
+            stage = self.stages[name]
             before = self.stages[names[i - 1]]
             if name == REMOVAL and stage.read != before.kept:
                 raise LedgerError(f"{self.job}: {before.kept:,} rows were kept but the removal read {stage.read:,}")

@@ -22,10 +22,15 @@ HEADING_SECTION = "heading_section"
 DOCSTRING_CODE = "docstring_code"
 DOCSTRING_CLASS = "docstring_class"
 DOCSTRING_MODULE = "docstring_module"
+QUERY_PASSAGE = "query_passage"
+NLI = "nli"
+TEXT_PAIR = "text_pair"
 WEB_KINDS = (NEIGHBOR_TEXT, TITLE_BODY, HEADING_SECTION)
 DOCSTRING_KINDS = (DOCSTRING_CODE, DOCSTRING_CLASS, DOCSTRING_MODULE)
 """Documentation and code: of a function, of a class, of a whole file."""
-KINDS = (*WEB_KINDS, *DOCSTRING_KINDS)
+IMPORTED_KINDS = (QUERY_PASSAGE, NLI, TEXT_PAIR)
+"""Other people's: a question and its answer, a premise and what follows from it, any two texts that belong together."""
+KINDS = (*WEB_KINDS, *DOCSTRING_KINDS, *IMPORTED_KINDS)
 SPLITS = ("train", "validation", "test")
 
 
@@ -49,7 +54,7 @@ class Provenance:
     end_line: int | None = None
     symbol: str | None = None
     ordinal: int | None = None
-    """Zero-based place of the anchor passage in its page."""
+    """Zero-based: of a page, the place of the anchor passage; of a table or a file of lines, the row or the line."""
     license: str | None = None
     """SPDX identifier."""
     date: str | None = None
@@ -105,7 +110,7 @@ class Pair:
     pair_id: str
     kind: str
     source: str
-    language: str
+    language: str | None
     anchor: str
     positive: str
     negatives: tuple[str, ...]
@@ -225,7 +230,7 @@ def _word_count(text: str) -> int:
 def make_pair(
     *,
     kind: str,
-    language: str,
+    language: str | None,
     anchor: str,
     positive: str,
     place: Sequence[str | int],
@@ -239,7 +244,8 @@ def make_pair(
     """A whole row from what a miner knows.
 
     `place` is where this occurrence stood (see `schemas.ids.row_id`); a `group` of None becomes the row's own id,
-    so that an ungrouped row is split alone; `source` defaults to ``kind/language``.
+    so that an ungrouped row is split alone; `source` defaults to ``kind/language`` (to the kind, where the language is
+    not known).
     Raises ValueError for an empty side: such a pair has to be dropped with a reason before it comes here.
     """
     if not anchor.strip() or not positive.strip():
@@ -251,7 +257,7 @@ def make_pair(
         row_id=occurrence,
         pair_id=content,
         kind=kind,
-        source=source or f"{kind}/{language}",
+        source=source or (f"{kind}/{language}" if language else kind),
         language=language,
         anchor=anchor,
         positive=positive,
