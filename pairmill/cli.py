@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("pipelines.audit", "a report on a pair set, before money is spent on GPUs"),
     "verify": ("schemas.verify", "is a folder a whole, undamaged pair set?"),
     "explain": ("pipelines.explain", "where a row came from, or why it was removed"),
+    "remove": ("pipelines.remove", "take rows out of a finished set: takedown after publication"),
     "train": ("train.run", "train an embedding model on pair sets"),
     "evaluate": ("train.evaluate", "measure a model, beside BM25"),
     "demo": ("pairmill.demo", "all of the above on real input found on this machine"),

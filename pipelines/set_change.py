@@ -37,7 +37,7 @@ def discard_change(folder: str) -> None:
 
 
 def write_journal(folder: str, manifest: Manifest, paths: Iterable[str], said: Mapping[str, Any]) -> None:
-    """The change is whole: `paths` are the staged files that the new manifest names, `said` what the job tells of it."""
+    """The change is whole: `paths` are the staged files that the new manifest names, `said` what the job says of it."""
     journal = {"paths": sorted(paths), "manifest": manifest.to_bytes().decode(), "said": said}
     path = staged(folder, JOURNAL_NAME)
     storage.delete([path])

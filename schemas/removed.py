@@ -1,7 +1,7 @@
 """The list of rows that were taken out of a finished set: hashes alone, so that their text is kept nowhere.
 
-It stays in the set (`removed/list.parquet`), by row_id, without a date; what is made with this set in sight leaves these
-rows and these contents out.
+It stays in the set (`removed/list.parquet`), by row_id, without a date; what is made with this set in sight leaves
+these rows and these contents out.
 """
 
 from __future__ import annotations
