@@ -16,9 +16,11 @@ from pipelines.attribution import AttributionSums
 from pipelines.runs import BEAT_NAME, TEMPORARY_FOLDER, Run
 from pipelines.set_files import load_result
 from schemas.card import card
+from schemas.finished import file_entry, finished_manifest
 from schemas.ledger import Ledger, LedgerError
-from schemas.manifest import CARD_NAME, CODE_VERSION, FILE_FOLDERS, MANIFEST_NAME, FileEntry, Manifest
-from schemas.writer import Written
+from schemas.manifest import CARD_NAME, FILE_FOLDERS, MANIFEST_NAME, FileEntry, Manifest
+
+__all__ = ["Job", "clean_after", "delete_unnamed", "file_entry", "finish_pair_set"]
 
 
 @dataclass(frozen=True)
@@ -32,19 +34,6 @@ class Job:
     run: Run
     parents: tuple[Mapping[str, Any], ...] = ()
     """Of a job on pair sets: `Manifest.as_parent` of each."""
-
-
-def file_entry(path: str, split: str | None, written: Written) -> FileEntry:
-    """The manifest's line for a file that `PartWriter` wrote at `path`, relative to the set's folder."""
-    is_data = path.startswith("data/")
-    return FileEntry(
-        path=path,
-        split=split,
-        rows=written.rows,
-        bytes=written.bytes,
-        sha256=written.sha256,
-        data_sum=f"{written.data_sum:032x}" if is_data else None,
-    )
 
 
 def finish_pair_set(
@@ -65,19 +54,17 @@ def finish_pair_set(
             raise FileExistsError(f"{job.output} holds the result of another run; nothing was written over it")
         return there
     ledger.check()
-    _check_footers(job, ledger, files)
+    _check_footers(job, files)
     delete_unnamed(job.output, files)
     attributed = attribution.write(job.output) if attribution is not None else None
-    files = [*files, attributed] if attributed is not None else files
-    manifest = Manifest(
+    manifest = finished_manifest(
         job=job.name,
         run_id=job.run.run_id,
         config=job.config,
         seed=job.seed,
-        code_version=CODE_VERSION,
-        ledger=ledger.to_json(),
-        files=tuple(sorted(files, key=lambda f: f.path)),
-        warnings=(*warnings, *_empty_warnings(files)),
+        ledger=ledger,
+        files=[*files, attributed] if attributed is not None else files,
+        warnings=warnings,
         parents=job.parents,
     )
     storage.delete([storage.join(job.output, CARD_NAME)])
@@ -93,17 +80,13 @@ def clean_after(output: str, temp: str | None = None) -> None:
         storage.delete([temp])
 
 
-def _check_footers(job: Job, ledger: Ledger, files: Sequence[FileEntry]) -> None:
-    """The rows that Parquet's footers state must be the rows that the last stage kept."""
-    rows = 0
+def _check_footers(job: Job, files: Sequence[FileEntry]) -> None:
+    """The rows that Parquet's footers state must be the rows that were written."""
     for entry in files:
         with storage.open_read(storage.join(job.output, entry.path)) as file:
             footer = pq.read_metadata(file).num_rows
         if footer != entry.rows or not footer:
             raise LedgerError(f"{entry.path} holds {footer:,} rows where {entry.rows:,} were written")
-        rows += footer if entry.folder == "data" else 0
-    if rows != ledger.kept_last():
-        raise LedgerError(f"the files hold {rows:,} rows but the last stage kept {ledger.kept_last():,}")
 
 
 def delete_unnamed(output: str, files: Sequence[FileEntry]) -> None:
@@ -112,9 +95,3 @@ def delete_unnamed(output: str, files: Sequence[FileEntry]) -> None:
     for folder in FILE_FOLDERS:
         there = storage.list_files(storage.join(output, folder))
         storage.delete(info.path for info in there if info.path not in named)
-
-
-def _empty_warnings(files: Sequence[FileEntry]) -> list[str]:
-    if any(entry.folder == "data" for entry in files):
-        return []
-    return ["no row was kept; the ledger says what became of the input"]
