@@ -37,6 +37,7 @@ from pipelines.failures import report_errors
 from pipelines.finish import Job, clean_after
 from pipelines.options import Command, JobParser, UsageError, job_parser, parse, pipeline_options, read_recipe
 from pipelines.progress import print_ledger
+from pipelines.removed_rows import NOTHING_REMOVED, RemovedRows, find_removed
 from pipelines.running import run_pipeline
 from pipelines.runs import TEMPORARY_FOLDER, heartbeat, start_run
 from pipelines.set_files import load_result
@@ -85,8 +86,9 @@ def build_graph(
     partitions: int,
     wanted: Decontamination | None,
     rows: int | None,
+    removed: RemovedRows = NOTHING_REMOVED,
 ) -> None:
-    """Wire the passes. `rows`: what the input's files say they hold."""
+    """Wire the passes. `rows`: what the input's files say they hold; `removed`: what must not come back."""
     config, files = layout.config, layout.files
     value = beam.typehints.Tuple[str, bytes]
 
@@ -97,7 +99,7 @@ def build_graph(
         pipeline
         | "units" >> beam.Create([END, *units, *existing])
         | "spread" >> beam.Reshuffle()
-        | step("scan", ScanUnit(config, files, partitions, wanted))
+        | step("scan", ScanUnit(config, files, partitions, wanted, removed))
         | "by partition" >> beam.GroupByKey()
         | step("match", MatchPartition(config, files, partitions))
         | "by candidates" >> beam.GroupByKey()
@@ -109,7 +111,7 @@ def build_graph(
         | "by shard" >> beam.GroupByKey()
         | step("write", WriteShard(layout))
         | "all files" >> beam.GroupByKey()
-        | "finish" >> beam.ParDo(FinishDedupe(job, config, files.folder, rows, set_folders(units)))
+        | "finish" >> beam.ParDo(FinishDedupe(job, config, files.folder, rows, set_folders(units), removed))
     )
 
 
@@ -184,6 +186,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     existing = find_existing(args.existing, config)
     if existing and set(existing.folders) & {args.output.rstrip("/"), *found.folders}:
         raise UsageError("an earlier set (--existing) is also the input or the output; name each folder once")
+    removed = find_removed({**found.manifests, **(existing.manifests if existing else {})})
     wanted = find_wanted(args.decontaminate, config)
     units = found.units()
     if args.dry_run:
@@ -198,6 +201,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         "keep_rejects": args.keep_rejects,
         "inputs": list(found.identities),
         "existing": list(existing.identities) if existing else [],
+        "removed": removed.identities,
         "decontaminate": wanted.texts().items() if wanted else {},
         "shards": {split: sharding.shards for split, sharding in shardings.items()},
     }
@@ -211,7 +215,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     rows = found.rows_about + (existing.rows_about if existing else 0)
     partitions = args.partitions or partitions_for(rows, config)
     with heartbeat(args.output), run_pipeline(options) as pipeline:
-        build_graph(pipeline, units, existing_units(existing, len(units)), layout, job, partitions, wanted, found.rows)
+        earlier = existing_units(existing, len(units))
+        build_graph(pipeline, units, earlier, layout, job, partitions, wanted, found.rows, removed)
     clean_after(args.output, temporary)
     print_ledger(args.output, quiet=args.quiet)
     return int(args.max_source_loss is not None and has_alarm(args.output))

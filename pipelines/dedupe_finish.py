@@ -17,6 +17,7 @@ from pipelines.contamination_table import note_contamination
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.finish import Job, finish_pair_set
 from pipelines.options import UsageError
+from pipelines.removed_rows import NOTHING_REMOVED, RemovedRows
 from pipelines.source_loss import note_losses, sum_losses
 from schemas.ledger import Ledger, LedgerError
 from schemas.manifest import FileEntry
@@ -29,9 +30,16 @@ class FinishDedupe(beam.DoFn):
     """Sums the ledgers, checks them against what was decided and against the shares, and writes the manifest."""
 
     def __init__(
-        self, job: Job, config: DedupeConfig, temporary: str, rows: int | None, folders: tuple[str, ...] = ()
+        self,
+        job: Job,
+        config: DedupeConfig,
+        temporary: str,
+        rows: int | None,
+        folders: tuple[str, ...] = (),
+        removed: RemovedRows = NOTHING_REMOVED,
     ) -> None:
-        self.job, self.config, self.temporary, self.rows, self.folders = job, config, temporary, rows, folders
+        self.job, self.config, self.temporary, self.rows = job, config, temporary, rows
+        self.folders, self.removed = folders, removed
 
     def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[str]:
         """`element` is the one group of everything; gives the data id."""
@@ -50,6 +58,7 @@ class FinishDedupe(beam.DoFn):
         groups = sum_losses([summary["groups"].get("losses", {})])
         for kind, losses in (("source", sources), ("group", groups)):
             warnings += note_losses(ledger, kind, losses, self.config.max_source_loss)
+        files += self.removed.carry(self.job.output, ledger)
         with AttributionSums() as attribution:
             attribution.add_again(self.folders, self.job.output, files)
             manifest = finish_pair_set(self.job, ledger, files, warnings, attribution)

@@ -21,7 +21,9 @@ from miners.near_duplicates.resolve import (
     ANCHOR,
     EMPTY,
     JOINT,
+    KEPT,
     POSITIVE,
+    REMOVED,
     RULES,
     SIDES,
     Contamination,
@@ -134,7 +136,7 @@ class ResolveRows(beam.DoFn):
             existing = pa.array(np.full(count, unit in sets, "u1"))
             table = table.add_column(table.num_columns - 1, "existing", existing)
             rows = as_rows(table)
-            chosen = rows.empty | np.isin(rows.pair_ids[:, 1], pairs)
+            chosen = (rows.barred != KEPT) | np.isin(rows.pair_ids[:, 1], pairs)
             if decision:
                 chosen[decision.rows[decision.units == unit]] = True
             for side in (ANCHOR, POSITIVE):
@@ -193,7 +195,7 @@ def _table(known: pa.Table, verdicts: Verdicts, mine: np.ndarray, places: np.nda
         said.sets.get(unit) if keeper >= 0 else None for unit, keeper in zip(places[keepers, 0], keepers, strict=True)
     ]
     rules = [pa.array([rule[i] for rule in RULES]).take(pa.array(codes)) for i in range(3)]
-    compared = (codes > 0) & (codes != EMPTY)
+    compared = (codes > 0) & (codes != EMPTY) & (codes != REMOVED)
     columns = {
         "row": pa.array(places[mine, 1].astype(np.uint32)),
         "code": pa.array(codes),
@@ -252,7 +254,7 @@ def as_rows(known: pa.Table) -> Rows:
         merits=with_captures_by_date(column["merit"], column["page"]),
         lengths=column["length"],
         splits=column["split"],
-        empty=column["empty"].astype(bool),
+        barred=column["barred"],
         existing=column["existing"].astype(bool),
         clusters=column["cluster"],
     )

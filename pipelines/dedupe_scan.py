@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from miners.near_duplicates import ShingleRuns, ShingleSets, band_hashes, distinct, run_signatures
-from miners.near_duplicates.resolve import ANCHOR, JOINT, POSITIVE, SIDES, TAG_BITS
+from miners.near_duplicates.resolve import ANCHOR, EMPTY, JOINT, KEPT, POSITIVE, REMOVED, SIDES, TAG_BITS
 from miners.near_duplicates.shingles import side_runs
 from miners.near_duplicates.survivor_order import docstring_quality, merit
 from miners.web.urls import normalize_url
@@ -31,6 +31,8 @@ from pipelines.dedupe_files import Block, TemporaryFiles, array_bytes, table_byt
 from pipelines.dedupe_input import InputUnit, read_pair_sets, read_plain_tables
 from pipelines.dedupe_passing import PASSING
 from pipelines.plain_tables import BadRow
+from pipelines.removed_rows import NOTHING_REMOVED, RemovedRows
+from pipelines.row_ids import hex_ids
 from schemas.ledger import LISTED_FAILURES
 from schemas.pair import DOCSTRING_KINDS, SCHEMA, SPLITS
 from schemas.side_hash import anchor_is_code, positive_is_code
@@ -65,9 +67,14 @@ class ScanUnit(beam.DoFn):
     """InputUnit → (partition, where its match keys lie), and (PASSING, the unit's rows)."""
 
     def __init__(
-        self, config: DedupeConfig, files: TemporaryFiles, partitions: int, wanted: Decontamination | None = None
+        self,
+        config: DedupeConfig,
+        files: TemporaryFiles,
+        partitions: int,
+        wanted: Decontamination | None = None,
+        removed: RemovedRows = NOTHING_REMOVED,
     ) -> None:
-        self.config, self.files, self.partitions, self.wanted = config, files, partitions, wanted
+        self.config, self.files, self.partitions, self.wanted, self.removed = config, files, partitions, wanted, removed
 
     def process(self, unit: InputUnit | None) -> Iterator[tuple[str, bytes]]:
         """Scan the unit; END passes as it is."""
@@ -148,10 +155,13 @@ class ScanUnit(beam.DoFn):
         positive = side_runs(positives, positive_code, text, code)
         signatures = stored or {ANCHOR: run_signatures(anchor, config), POSITIVE: run_signatures(positive, config)}
         signatures[JOINT] = np.minimum(signatures[ANCHOR], signatures[POSITIVE])
-        known = self._known(table, kinds, (anchor.sizes() == 0) | (positive.sizes() == 0))
+        barred = np.where((anchor.sizes() == 0) | (positive.sizes() == 0), EMPTY, KEPT).astype("u1")
+        if stored is None:
+            barred[self.removed.names(table) & (barred == KEPT)] = REMOVED
+        known = self._known(table, kinds, barred)
         return ScannedBatch(anchor, positive, signatures, positive_code, known)
 
-    def _known(self, table: pa.Table, kinds: list[str], empty: np.ndarray) -> pa.Table:
+    def _known(self, table: pa.Table, kinds: list[str], barred: np.ndarray) -> pa.Table:
         provenance = table["provenance"].combine_chunks()
         licenses = pc.struct_field(provenance, "license").to_pylist()
         dates = pc.struct_field(provenance, "date").to_pylist()
@@ -178,7 +188,7 @@ class ScanUnit(beam.DoFn):
             "page": np.fromiter(pages, np.uint64, len(kinds)),
             "length": lengths.to_numpy(),
             "split": splits[groups.indices.to_numpy()],
-            "empty": empty.astype("u1"),
+            "barred": barred,
             "cluster": pair[:, 1].astype("<u8").view("<i8"),
         }
         return pa.table({**{name: pa.array(values) for name, values in columns.items()}, "group": groups})
@@ -222,7 +232,7 @@ class MatchKeys:
     def add(self, first: int, batch: ScannedBatch) -> None:
         """Take in a batch whose rows begin at `first`."""
         known = {name: batch.known[name].to_numpy() for name in batch.known.column_names if name != "group"}
-        rows = np.flatnonzero(known["empty"] == 0)
+        rows = np.flatnonzero(known["barred"] == KEPT)
         bits = (1 << known["split"][rows]).astype("u1")
         self._put(0, known["pair_low"][rows])
         hashes = [known[name][rows].view(np.uint64) for name in ("anchor_hash", "positive_hash")]
@@ -301,9 +311,3 @@ def tags(names: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 def page_hash(url: str | None) -> int:
     """What captures of one page share; 0 for a row of no page."""
     return xxhash.xxh3_64_intdigest(normalize_url(url).encode("utf-8", "surrogatepass")) if url else 0
-
-
-def hex_ids(column: pa.ChunkedArray) -> np.ndarray:
-    """Ids of 32 hexadecimal digits as uint64 (rows, 2), high half first."""
-    digits = bytes.fromhex("".join(column.to_pylist()))
-    return np.frombuffer(digits, ">u8").reshape(-1, 2).astype(np.uint64)

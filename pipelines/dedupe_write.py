@@ -11,12 +11,11 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import xxhash
 
 from miners.near_duplicates.resolve import RULES
 from pipelines import storage
@@ -25,15 +24,15 @@ from pipelines.dedupe_files import Block, TemporaryFiles, read_block, read_table
 from pipelines.dedupe_input import InputUnit, read_pair_sets
 from pipelines.dedupe_passing import PASSING, Pass
 from pipelines.dedupe_resolve import VERDICT_SCHEMA
-from pipelines.dedupe_scan import SEGMENT_BYTES, hex_ids
-from pipelines.finish import file_entry
+from pipelines.dedupe_scan import SEGMENT_BYTES
+from pipelines.row_ids import hex_ids, row_order
 from pipelines.source_loss import Loss, count_losses, losses_to_json
+from pipelines.table_file import TableFile
+from pipelines.verdicts import count_verdicts, rejected_rows
 from schemas.evidence import EVIDENCE_SCHEMA, signatures_schema
-from schemas.ledger import STAGES, Ledger
 from schemas.manifest import FileEntry
 from schemas.pair import SCHEMA, SPLITS
-from schemas.rejects import EXCERPT_CHARS, REJECTS_SCHEMA
-from schemas.writer import PartWriter
+from schemas.rejects import REJECTS_SCHEMA
 
 JOB = "dedupe"
 ORDER = "order"
@@ -80,11 +79,13 @@ class RouteUnit(Pass):
         unit = self.units[key]
         known, verdicts = self._known(unit), self._verdicts(unit)
         codes, clusters, splits = decided(known, verdicts)
-        ledger = count_stages(codes)
+        ledger = count_verdicts(JOB, RULES, codes)
         with ExitStack() as stack:
             out = stack.enter_context(storage.writing(self.layout.files.path("routed", unit.number)))
             segments = Segments(self.layout.shardings, unit.number, out)
-            rejects = stack.enter_context(_Table(self.layout.output, f"rejects/{unit.number:06d}.parquet"))
+            rejects = stack.enter_context(
+                TableFile(self.layout.output, f"rejects/{unit.number:06d}.parquet", REJECTS_SCHEMA)
+            )
             signatures = stack.enter_context(storage.open_read(self.layout.files.path("signatures", unit.number)))
             first = 0
             losses: dict[str, Loss] = {}
@@ -96,7 +97,7 @@ class RouteUnit(Pass):
                 kept = codes[rows] == 0
                 segments.add(self._kept(table, kept, clusters[rows], both), splits[rows][kept])
                 if self.layout.keep_rejects:
-                    rejects.add(_rejected(table, codes[rows]))
+                    rejects.add(rejected_rows(table, RULES, codes[rows]))
                 first = rows.stop
             blocks = segments.close()
         files = [*rejects.entries, *self._evidence(unit, verdicts)]
@@ -146,7 +147,7 @@ class RouteUnit(Pass):
 
     def _evidence(self, unit: InputUnit, verdicts: pa.Table) -> list[FileEntry]:
         removed = verdicts.filter(pc.greater(verdicts["code"], 0)).select(EVIDENCE_SCHEMA.names)
-        with _Table(self.layout.output, f"evidence/{unit.number:06d}.parquet", EVIDENCE_SCHEMA) as table:
+        with TableFile(self.layout.output, f"evidence/{unit.number:06d}.parquet", EVIDENCE_SCHEMA) as table:
             table.add(removed)
         return table.entries
 
@@ -217,8 +218,8 @@ class WriteShard(Pass):
             by_slice.setdefault(block.part, []).append(block)
         signatures = signatures_schema(self.layout.config.permutations)
         with (
-            _Table(self.layout.output, f"data/{name}", SCHEMA, split) as data,
-            _Table(self.layout.output, f"signatures/{name}", signatures) as beside,
+            TableFile(self.layout.output, f"data/{name}", SCHEMA, split) as data,
+            TableFile(self.layout.output, f"signatures/{name}", signatures) as beside,
         ):
             for _, blocks in sorted(by_slice.items()):
                 for table in self._in_order(blocks):
@@ -237,33 +238,6 @@ class WriteShard(Pass):
             yield table.take(order[first : first + STEP_ROWS]).unify_dictionaries()
 
 
-class _Table:
-    """One Parquet file, written when it gets its first row, published when the block ends well."""
-
-    def __init__(self, output: str, name: str, schema: pa.Schema = REJECTS_SCHEMA, split: str | None = None) -> None:
-        self._output, self._name, self._schema, self._split = output, name, schema, split
-        self._open = ExitStack()
-        self._writer: PartWriter | None = None
-        self.entries: list[FileEntry] = []
-
-    def add(self, table: pa.Table) -> None:
-        """Write rows."""
-        if not table.num_rows:
-            return
-        if self._writer is None:
-            file = self._open.enter_context(storage.writing(storage.join(self._output, self._name)))
-            self._writer = PartWriter(file, self._schema)
-        self._writer.write(table)
-
-    def __enter__(self) -> _Table:
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
-        if kind is None and self._writer is not None:
-            self.entries.append(file_entry(self._name, self._split, self._writer.close()))
-        self._open.__exit__(kind, error, trace)
-
-
 def decided(known: pa.Table | None, verdicts: pa.Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Verdict code, cluster and number of the split of every row of a unit."""
     if known is None:
@@ -273,33 +247,3 @@ def decided(known: pa.Table | None, verdicts: pa.Table) -> tuple[np.ndarray, np.
     codes[verdicts["row"].to_numpy()] = verdicts["code"].to_numpy()
     clusters[verdicts["row"].to_numpy()] = verdicts["cluster"].to_numpy()
     return codes, clusters, known["split"].to_numpy()
-
-
-def row_order(row_ids: list[str], seed: int) -> np.ndarray:
-    """uint64: xxh3-64 of each row_id under a key; the canonical, shuffled order of rows."""
-    key = seed % (1 << 64)
-    return np.fromiter((xxhash.xxh3_64_intdigest(row.encode(), seed=key) for row in row_ids), np.uint64, len(row_ids))
-
-
-def count_stages(codes: np.ndarray) -> Ledger:
-    """The ledger of a unit from its rows' verdicts: each stage reads what none before it dropped."""
-    ledger = Ledger(JOB)
-    stages = STAGES[JOB]
-    last = np.array([stages.index(stage) if stage else len(stages) for stage, _, _ in RULES])
-    reached = last[codes]
-    for i, stage in enumerate(stages):
-        ledger.read(stage, int((reached >= i).sum()))
-        ledger.keep(stage, int((reached > i).sum()))
-        ledger.made(stage, int((reached > i).sum()))
-    for code, (stage, reason, _) in enumerate(RULES):
-        if stage:
-            ledger.drop(stage, reason, int((codes == code).sum()))
-    return ledger
-
-
-def _rejected(table: pa.Table, codes: np.ndarray) -> pa.Table:
-    gone = pa.array(codes > 0)
-    rules = [pa.array([rule[i] for rule in RULES]).take(pa.array(codes[codes > 0])) for i in range(2)]
-    dropped = table.filter(gone)
-    excerpts = pc.utf8_slice_codeunits(dropped["anchor"], 0, EXCERPT_CHARS)
-    return pa.Table.from_arrays([*rules, excerpts, dropped["provenance"]], schema=REJECTS_SCHEMA)

@@ -107,7 +107,7 @@ REASONS: dict[str, tuple[str, ...]] = {
         "not_sampled",
     ),
     "import/pair": ("empty_side",),
-    "dedupe/exact": ("empty_side", "same_row", "same_pair"),
+    "dedupe/exact": ("empty_side", "removed", "same_row", "same_pair"),
     "dedupe/near": ("near_duplicate",),
     "dedupe/cap": ("anchor_repeats", "positive_repeats"),
     "dedupe/contamination": ("contaminated",),

@@ -33,11 +33,13 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("contamination", "contaminated", "repository"),
     ("split", "split_leak", "side_hash"),
     ("split", "split_leak", "jaccard"),
+    ("exact", "removed", "removed_list"),
 )
 """(stage, reason, rule) of each verdict code; code 0 is kept."""
 KEPT, EMPTY, SAME_ROW, SAME_PAIR, NEAR, ANCHOR_CAP, POSITIVE_CAP = range(7)
 SAME_EVALUATION_TEXT, LIKE_EVALUATION_TEXT, EVALUATION_REPOSITORY = range(7, 10)
 LEAK_HASH, LEAK_NEAR = range(10, 12)
+REMOVED = 12
 
 
 class ResolveError(RuntimeError):
@@ -58,8 +60,9 @@ class Rows:
     lengths: np.ndarray
     splits: np.ndarray
     """0 train, 1 validation, 2 test: by the row's group."""
-    empty: np.ndarray
-    """bool: a side has no text."""
+    barred: np.ndarray
+    """uint8: the verdict of what is compared with nothing: EMPTY for a side without text, REMOVED for what was taken
+    out of an earlier set; KEPT of all others."""
     existing: np.ndarray
     """bool: of an earlier set, so that it stays whatever it resembles."""
     clusters: np.ndarray
@@ -149,7 +152,7 @@ def resolve(
     )
     rank = survivor_rank(rows.merits, rows.lengths, rows.pair_ids, rows.row_ids)
     rank[np.lexsort((rank, ~rows.existing))] = np.arange(count)
-    verdicts.codes[rows.empty] = EMPTY
+    verdicts.codes[:] = rows.barred
     _exact(rows, rank, verdicts)
     verdicts.keep(rows.existing)
     _near(rows, rank, near, verdicts)
