@@ -14,7 +14,6 @@ from functools import partial
 
 from miners.code.license_expressions import is_allowed, licenses_of, spdx_expression
 from miners.code.repository_git import name_of_remote
-from miners.web.domains import is_address
 from miners.web.urls import host_of, normalize_url, split_url
 from schemas.attribution import UNKNOWN
 
@@ -145,9 +144,9 @@ _NOUNS = {"url": "URL", "repo": "repository (owner/name)", "license": "SPDX lice
 def _domains(url: str) -> Sequence[str]:
     """The host of a URL and all that it lies below."""
     host = host_of(url)
-    if not host or is_address(host):
-        return [host] if host else []
     labels = host.split(".")
+    if labels[-1].isdigit() or ":" in host:  # an address: nothing lies below it
+        return [host]
     return [".".join(labels[i:]) for i in range(len(labels))]
 
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pipelines import plain_tables, storage
 from pipelines.options import UsageError
 from pipelines.set_files import check_files, load_manifest
-from schemas.manifest import MANIFEST_NAME, Manifest
+from schemas.manifest import CHANGE_FOLDER, JOURNAL_NAME, MANIFEST_NAME, Manifest, no_manifest
 from schemas.pair import in_schema
 
 UNIT_BYTES = 256 << 20
@@ -146,6 +146,8 @@ def find_input(patterns: Sequence[str]) -> Input:
             rows = plain_tables.check_columns(info.path)
             real = os.path.realpath(info.path) if storage.is_local(info.path) else info.path
             tables.setdefault(real, InputFile(info.path, rows, info.size, name, True))
+        if not sets and storage.exists(storage.join(pattern, CHANGE_FOLDER, JOURNAL_NAME)):
+            raise no_manifest(pattern, is_changing=True)
         if not sets and not plain:
             raise UsageError(
                 f"{pattern} is no finished pair set (it has no {MANIFEST_NAME}), nor a table of pairs "

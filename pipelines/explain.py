@@ -41,8 +41,10 @@ def explain(folder: str, row: str, inputs: Sequence[str] = ()) -> list[str]:
     for found in _kept_rows(folder, row):
         lines += [f"kept in {_split(folder, manifest, found['row_id'])}", *_describe(found)]
         lines += [*_source(found, [folder, *inputs]), ""]
-    for evidence in _evidence_rows(folder, manifest, row):
+    for evidence in _listed_rows(folder, manifest, "evidence", row):
         lines += ["removed", *_plain(evidence), "", *_removal(folder, evidence, inputs)]
+    for taken_out in _listed_rows(folder, manifest, "removed", row):
+        lines += ["taken out of the finished set (pairmill remove), text and all", *_plain(taken_out), ""]
     if not lines:
         raise ValueError(f"{folder} knows no row {row}: neither its data nor its evidence names it")
     return lines
@@ -60,13 +62,14 @@ def _split(folder: str, manifest: Manifest, row_id: str) -> str:
     return "no split"
 
 
-def _evidence_rows(folder: str, manifest: Manifest, row: str) -> Iterator[dict[str, Any]]:
+def _listed_rows(folder: str, manifest: Manifest, kind: str, row: str) -> Iterator[dict[str, Any]]:
+    """What the set's files in a folder, of evidence or of removed rows, say of a row."""
     system, root = open_folder(folder)
-    paths = [f"{root}/{entry.path}" for entry in manifest.files if entry.folder == "evidence"]
+    paths = [f"{root}/{entry.path}" for entry in manifest.files if entry.folder == kind]
     if not paths:
         return
     evidence = ds.dataset(paths, filesystem=system, format="parquet")
-    ids = [name for name in evidence.schema.names if name in ("removed_row_id", "removed_pair_id")]
+    ids = [name for name in evidence.schema.names if name.removeprefix("removed_") in ("row_id", "pair_id")]
     wanted = pc.starts_with(ds.field(ids[0]), row)
     for name in ids[1:]:
         wanted = wanted | pc.starts_with(ds.field(name), row)

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -58,12 +59,17 @@ def latest(folder: Path) -> Path | None:
     return found[-1] if found else None
 
 
-def check_origin(checkpoint: Path, origin: Origin) -> None:
-    """ValueError, with the mend, where a checkpoint was made from other data, another tokenizer or another recipe."""
+def check_origin(checkpoint: Path, origin: Origin, formerly: Collection[str] = ()) -> None:
+    """ValueError, with the mend, where a checkpoint was made from other data, another tokenizer or another recipe.
+
+    `formerly`: the data_ids that the pair sets had before rows were removed from them.
+    """
     state = _state(checkpoint)
     saved = Origin(tuple(state["data_ids"]), state["tokenizer"], state["recipe"])
     for name, noun in (("data_ids", "other data"), ("tokenizer", "another tokenizer"), ("recipe", "another recipe")):
         if getattr(saved, name) != getattr(origin, name):
+            if name == "data_ids" and not set(saved.data_ids).isdisjoint(formerly):
+                noun = "this data as it was before `pairmill remove` took rows out of it"
             raise ValueError(
                 f"{checkpoint} was made from {noun}; give what it was made from, "
                 "or --overwrite to start again, or --resume-anyway to go on all the same"

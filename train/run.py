@@ -75,12 +75,14 @@ def _train(recipe: Recipe, data: Sequence[str], run: RunFolder, device: str, arg
     if isinstance(encoder, StaticEncoder):
         start_static_weights(encoder, caches, recipe.static.idf_power)
     learner = Learner(encoder, recipe).to(device)
+    manifests = [read_manifest(name) for name in data]
     origin = checkpoint.Origin(
-        tuple(read_manifest(name).data_id for name in data), encoder.fingerprint(), recipe.to_yaml()
+        tuple(manifest.data_id for manifest in manifests), encoder.fingerprint(), recipe.to_yaml()
     )
     newest = checkpoint.latest(run.checkpoints)
     if newest and not args.resume_anyway:
-        checkpoint.check_origin(newest, origin)
+        formerly = {data_id for manifest in manifests for data_id in manifest.formerly}
+        checkpoint.check_origin(newest, origin, formerly)
     result = train(recipe, plan, caches, learner, run, origin, resume_from=newest, quiet=args.quiet)
     if not result.is_finished:
         print(f"stopped after step {result.steps:,}; go on with --resume", file=sys.stderr)
