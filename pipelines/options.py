@@ -49,7 +49,13 @@ class JobParser(argparse.ArgumentParser):
 
 
 def job_parser(
-    command: str, description: str, *, inputs: str, resumable: bool = False, input_required: bool = True
+    command: str,
+    description: str,
+    *,
+    inputs: str,
+    resumable: bool = False,
+    input_required: bool = True,
+    takes_recipe: bool = True,
 ) -> JobParser:
     """A parser with the flags that all jobs share; `inputs` says what `--input` takes, `resumable` adds `--resume`."""
     parser = JobParser(
@@ -74,7 +80,8 @@ def job_parser(
             "--resume", action="store_true", help="go on with an unfinished result of the same settings"
         )
     parser.add_argument("--source", metavar="NAME", help="what batches are drawn from (default: kind/language)")
-    parser.add_argument("--recipe", metavar="FILE", help="rules and thresholds as YAML; unknown keys are errors")
+    if takes_recipe:
+        parser.add_argument("--recipe", metavar="FILE", help="rules and thresholds as YAML; unknown keys are errors")
     parser.add_argument("--keep-rejects", action="store_true", help="also write what was dropped, with its reason")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
     parser.add_argument(
