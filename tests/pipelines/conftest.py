@@ -1,14 +1,18 @@
-"""A server on loopback that misbehaves as asked: each file has a behaviour, and every request is counted."""
+"""A server on loopback that misbehaves as asked, and small files in the layouts of published supervised sets."""
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,3 +131,170 @@ def crawl_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[CrawlServer]:
     crawl = CrawlServer()
     yield crawl
     crawl.close()
+
+
+SNLI_IMAGE = "3416050480.jpg"
+SNLI_ROWS = [
+    # annotator_labels, captionID, gold_label, pairID, sentence1, sentence2
+    (["neutral"], "#4", "neutral", "#4r1n", "A person on a horse jumps over a broken down airplane.", "He trains."),
+    (
+        ["contradiction"],
+        "#4",
+        "contradiction",
+        "#4r1c",
+        "A person on a horse jumps over a broken down airplane.",
+        "At a diner.",
+    ),
+    (
+        ["entailment"],
+        "#4",
+        "entailment",
+        "#4r1e",
+        "A person on a horse jumps over a broken down airplane.",
+        "A person is outdoors, on a horse.",
+    ),
+    (
+        ["contradiction"],
+        "#4",
+        "contradiction",
+        "#4r2c",
+        "A person on a horse jumps over a broken down airplane.",
+        "Nobody rides.",
+    ),
+    (["entailment", "neutral"], "#2", "-", "#2r1e", "Children smiling and waving at camera", "They are cute."),
+    (
+        ["entailment"],
+        "#2",
+        "entailment",
+        "#2r2e",
+        "Children smiling and waving at camera",
+        "There are children present.",
+    ),
+    (["contradiction"], "#3", "contradiction", "#3r1c", 'A boy is jumping on a "skateboard".', "He is asleep."),
+]
+SNLI_HEADER = [
+    "gold_label",
+    "sentence1_binary_parse",
+    "sentence2_binary_parse",
+    "sentence1_parse",
+    "sentence2_parse",
+    "sentence1",
+    "sentence2",
+    "captionID",
+    "pairID",
+    "label1",
+    "label2",
+    "label3",
+    "label4",
+    "label5",
+]
+
+
+class SupervisedFiles:
+    """Writes small files in the layouts that MS MARCO, SNLI, MultiNLI, BEIR and CodeSearchNet are released in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, name: str, lines: Sequence[str | bytes], *, end: str = "\n") -> Path:
+        """Lines with ends; packed where the name ends with .gz."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = b"".join((line if isinstance(line, bytes) else line.encode()) + end.encode() for line in lines)
+        path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+        return path
+
+    def msmarco(self, queries: int = 6, *, packed: str = "", triples: int = 4) -> Path:
+        """collection, queries, qrels (TREC's four columns) and triples of ids; query i is answered by passage i."""
+        passages = queries * 4
+        self.write(f"ms/collection.tsv{packed}", [f'{i}\tPassage {i} says "that {i * 37}.' for i in range(passages)])
+        self.write(f"ms/queries.train.tsv{packed}", [f"{1000 + i}\twhat is {i * 37}" for i in range(queries)])
+        self.write(f"ms/qrels.train.tsv{packed}", [f"{1000 + i}\t0\t{i}\t1" for i in range(queries)])
+        wrong = [(i, queries + (i * 3 + k) % (passages - queries)) for i in range(queries) for k in range(triples)]
+        self.write(f"ms/qidpidtriples.train.full.2.tsv{packed}", [f"{1000 + i}\t{i}\t{other}" for i, other in wrong])
+        return self.folder / "ms"
+
+    def snli_json(self, name: str = "snli_1.0/snli_1.0_train.jsonl", rows: Sequence[Any] = SNLI_ROWS) -> Path:
+        """The release's JSON lines."""
+        lines = [
+            json.dumps(
+                {
+                    "annotator_labels": labels,
+                    "captionID": SNLI_IMAGE + caption,
+                    "gold_label": gold,
+                    "pairID": SNLI_IMAGE + pair,
+                    "sentence1": premise,
+                    "sentence1_binary_parse": f"( {premise} )",
+                    "sentence1_parse": f"(ROOT {premise})",
+                    "sentence2": hypothesis,
+                    "sentence2_binary_parse": f"( {hypothesis} )",
+                    "sentence2_parse": f"(ROOT {hypothesis})",
+                }
+            )
+            for labels, caption, gold, pair, premise, hypothesis in rows
+        ]
+        return self.write(name, lines)
+
+    def snli_txt(self, name: str = "snli_1.0/snli_1.0_train.txt", rows: Sequence[Any] = SNLI_ROWS) -> Path:
+        """The release's table: tabs, no quoting, five columns of labels."""
+        lines = ["\t".join(SNLI_HEADER)]
+        for labels, caption, gold, pair, premise, hypothesis in rows:
+            parses = [f"( {premise} )", f"( {hypothesis} )", f"(ROOT {premise})", f"(ROOT {hypothesis})"]
+            five = [*labels, "", "", "", "", ""][:5]
+            lines.append(
+                "\t".join([gold, *parses, premise, hypothesis, SNLI_IMAGE + caption, SNLI_IMAGE + pair, *five])
+            )
+        return self.write(name, lines)
+
+    def beir(self, name: str = "scifact", *, packed: str = "") -> Path:
+        """corpus.jsonl, queries.jsonl, qrels with a header."""
+        corpus = [
+            {"_id": f"d{i}", "title": f"Title {i}", "text": f"Text number {i}.", "metadata": {}} for i in range(4)
+        ]
+        queries = [{"_id": str(i), "text": f"question {i}", "metadata": {}} for i in range(3)]
+        self.write(f"{name}/corpus.jsonl{packed}", [json.dumps(row) for row in corpus])
+        self.write(f"{name}/queries.jsonl{packed}", [json.dumps(row) for row in queries])
+        header = "query-id\tcorpus-id\tscore"
+        self.write(f"{name}/qrels/train.tsv", [header, "0\td0\t1", "1\td1\t2", "1\td2\t0"])
+        self.write(f"{name}/qrels/test.tsv", [header, "2\td3\t1"])
+        return self.folder / name
+
+    def code_search_net(self, rows: Sequence[Mapping[str, Any]] | None = None) -> Path:
+        """One file of the release's Python part."""
+        rows = CODE_SEARCH_NET_ROWS if rows is None else rows
+        return self.write("python/final/jsonl/valid/python_valid_0.jsonl.gz", [json.dumps(row) for row in rows])
+
+
+def _code_search_net_row(name: str, docstring: str, body: str, partition: str) -> dict[str, Any]:
+    quoted = '"""'
+    code = f"def {name}(self, path):\n        {quoted}{docstring}{quoted}\n        {body}"
+    sha = "0f7a1cf3a0e5c9a1d2a8f8b6f1c2d3e4f5a6b7c8"
+    return {
+        "repo": "owner/project",
+        "path": "src/files.py",
+        "func_name": f"Files.{name}",
+        "original_string": code,
+        "language": "python",
+        "code": code,
+        "code_tokens": code.split(),
+        "docstring": docstring,
+        "docstring_tokens": docstring.split(),
+        "sha": sha,
+        "url": f"https://github.com/owner/project/blob/{sha}/src/files.py#L12-L14",
+        "partition": partition,
+    }
+
+
+CODE_SEARCH_NET_ROWS = [
+    _code_search_net_row("remove", "Removes the file at the path.", "os.remove(path)", "valid"),
+    _code_search_net_row(
+        "size", "How many bytes the file has.", "print path\n        return os.stat(path)[6]", "train"
+    ),
+    _code_search_net_row("touch", " ", "open(path, 'a').close()", "test"),
+]
+
+
+@pytest.fixture
+def supervised_files(tmp_path: Path) -> SupervisedFiles:
+    """Writes the published layouts of supervised sets below a folder of the test's."""
+    return SupervisedFiles(tmp_path / "supervised")
