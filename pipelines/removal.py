@@ -23,6 +23,7 @@ import xxhash
 from miners.takedown import REASONS, Takedown
 from pipelines import storage
 from pipelines.finish import file_entry
+from pipelines.row_ids import id_bytes
 from schemas.attribution import UNKNOWN, Attribution
 from schemas.ids import length_prefixed
 from schemas.manifest import FileEntry
@@ -66,6 +67,8 @@ class Gone:
     """Sorted side hashes of the removed rows."""
     texts: np.ndarray
     """Sorted hashes of their places and of the beginnings of their sides."""
+    rows: np.ndarray
+    """Sorted row_ids as 16 bytes: theirs, and of what dedupe had removed for them."""
 
 
 @dataclass
@@ -148,17 +151,30 @@ def rewrite_beside(folder: str, entry: FileEntry, rows: np.ndarray, target: Call
 
 
 def rewrite_rejects(
-    folder: str, entry: FileEntry, gone: Gone, takedown: Takedown, target: Callable[[str], str]
+    folder: str,
+    entry: FileEntry,
+    evidence: FileEntry | None,
+    gone: Gone,
+    takedown: Takedown,
+    target: Callable[[str], str],
 ) -> Rewritten:
-    """A file of rejects without those that the takedown names, and those of the place or the text of a removed row."""
+    """A file of rejects without those that the takedown names, and those of the place or the text of a removed row.
+
+    Dedupe's `evidence` of the same unit has the same rows in the same order: it tells near-duplicates of a removed row.
+    """
     done = Rewritten()
     drops = []
+    copies = None if evidence is None else _removed_for(folder, evidence, gone)
+    first = 0
     for table in _batches(storage.join(folder, entry.path)):
         stood = list(map(_provenance, table["provenance"].to_pylist()))
         texts = map(_text_hash, table["excerpt"].fill_null("").to_pylist())
         hashes = list(zip(map(_place_hash, stood), texts, strict=True))
         is_gone = np.isin(np.array(hashes, np.uint64).reshape(-1, 2), gone.texts).any(axis=1)
         is_gone |= np.array([bool(_lines_of(takedown, row)) for row in stood], bool)
+        if copies is not None:
+            is_gone |= copies[first : first + table.num_rows]
+        first += table.num_rows
         drops.append(is_gone)
     drop = np.concatenate(drops)
     done.rejects, done.is_changed = int(drop.sum()), bool(drop.any())
@@ -167,6 +183,31 @@ def rewrite_rejects(
     else:
         done.entries.append(entry)
     return done
+
+
+def followers(folder: str, evidence: Iterable[FileEntry], row_ids: np.ndarray) -> np.ndarray:
+    """The row_ids (sorted, 16 bytes) with those of all rows that dedupe had removed for one of them, step by step."""
+    columns = ["removed_row_id", "kept_row_id"]
+    pairs = [
+        (id_bytes(known["removed_row_id"]), id_bytes(known["kept_row_id"]))
+        for entry in evidence
+        for table in _batches(storage.join(folder, entry.path), columns)
+        if (known := table.filter(table["kept_row_id"].is_valid())).num_rows
+    ]
+    if not pairs:
+        return np.unique(row_ids)
+    removed, kept = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    known, more = np.unique(row_ids), row_ids
+    while len(more):
+        more = np.setdiff1d(removed[np.isin(kept, more)], known)
+        known = np.union1d(known, more)
+    return known
+
+
+def _removed_for(folder: str, evidence: FileEntry, gone: Gone) -> np.ndarray:
+    """Which rows of a file of evidence are of rows that were removed for one that is gone now (bool)."""
+    tables = _batches(storage.join(folder, evidence.path), ["removed_row_id"])
+    return np.concatenate([np.isin(id_bytes(table["removed_row_id"]), gone.rows) for table in tables])
 
 
 def _named(table: pa.Table, takedown: Takedown) -> dict[int, tuple[str, list[int]]]:

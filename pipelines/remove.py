@@ -32,7 +32,17 @@ from pipelines.failures import report_errors
 from pipelines.finish import file_entry
 from pipelines.options import JobParser, UsageError, parse, pipeline_options
 from pipelines.progress import print_ledger
-from pipelines.removal import Found, Gone, Rewritten, find_rows, rewrite_beside, rewrite_data, rewrite_rejects
+from pipelines.removal import (
+    Found,
+    Gone,
+    Rewritten,
+    find_rows,
+    followers,
+    rewrite_beside,
+    rewrite_data,
+    rewrite_rejects,
+)
+from pipelines.row_ids import id_bytes
 from pipelines.running import run_pipeline
 from pipelines.runs import Run, heartbeat, refuse_living_run, start_run
 from pipelines.set_change import discard_change, finish_change, has_journal, read_said, staged, write_journal
@@ -48,7 +58,7 @@ LISTS = {"urls": "url", "repos": "repo", "licenses": "license", "ids": "id"}
 """Flag → the kind of what its lists name."""
 UNMATCHED_SHOWN = 20
 _FOUND_KINDS = ("<i8", "<u8")
-_GONE_KINDS = ("<i8", "<u8")
+_GONE_KINDS = ("<i8", "<u8", "S16")
 _SCRATCH = "scratch"
 
 
@@ -112,17 +122,21 @@ class TellFiles(beam.DoFn):
     def process(self, element: tuple[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
         """Gather what must be found nowhere any more, before any file is written."""
         told = sorted((json.loads(value) for value in element[1]), key=lambda item: item["path"])
-        sides, texts = [], []
+        sides, texts, ids = [], [], []
         for item in told:
             if "reasons" in item:
                 name = storage.last_part(item["path"])
                 removed = read_table(storage.read_bytes(self.removal.scratch(f"{name}.removed")))
                 sides += [removed[side].to_numpy() for side in ("anchor_hash", "positive_hash")]
+                ids.append(id_bytes(removed["row_id"]))
                 texts.append(read_arrays(storage.read_bytes(self.removal.scratch(f"{name}.rows")), _FOUND_KINDS)[1])
         gone = [
             np.unique(np.concatenate([np.zeros(0, kind), *parts]))
-            for kind, parts in zip(_GONE_KINDS, (sides, texts), strict=True)
+            for kind, parts in zip(_GONE_KINDS, (sides, texts, ids), strict=True)
         ]
+        if any(entry.folder == "rejects" for entry in self.removal.manifest.files):
+            evidence = [entry for entry in self.removal.manifest.files if entry.folder == "evidence"]
+            gone[2] = followers(self.removal.folder, evidence, gone[2])
         with storage.writing(self.removal.scratch("gone")) as file:
             write_arrays(file, gone, _GONE_KINDS)
         for item in told:
@@ -153,7 +167,11 @@ class WriteFile(beam.DoFn):
         entries = {entry.path: entry for entry in removal.manifest.files}
         gone = Gone(*read_arrays(storage.read_bytes(removal.scratch("gone")), _GONE_KINDS))
         if path.startswith("rejects/"):
-            done = rewrite_rejects(removal.folder, entries[path], gone, removal.takedown, removal.target)
+            evidence = entries.get(path.replace("rejects/", "evidence/", 1))
+            if evidence is not None and evidence.rows != entries[path].rows:
+                evidence = None
+            takedown, target = removal.takedown, removal.target
+            done = rewrite_rejects(removal.folder, entries[path], evidence, gone, takedown, target)
         else:
             scratch = removal.scratch(f"{storage.last_part(path)}.rows")
             rows = read_arrays(storage.read_bytes(scratch), _FOUND_KINDS)[0]

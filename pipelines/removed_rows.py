@@ -16,12 +16,11 @@ import pyarrow.parquet as pq
 
 from pipelines import storage
 from pipelines.finish import file_entry
+from pipelines.row_ids import id_bytes
 from schemas.ledger import Ledger
 from schemas.manifest import FileEntry, Manifest
 from schemas.removed import CARRIED_NOTE, REMOVED_PATH, REMOVED_SCHEMA
 from schemas.writer import PartWriter
-
-_ID = "S16"
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class RemovedRows:
         if not self.lists or not pairs.num_rows:
             return np.zeros(pairs.num_rows, bool)
         known = _load(self.lists)
-        found = np.isin(_ids(pairs["row_id"]), known[0]) | np.isin(_ids(pairs["pair_id"]), known[1])
+        found = np.isin(id_bytes(pairs["row_id"]), known[0]) | np.isin(id_bytes(pairs["pair_id"]), known[1])
         return found | np.isin(_sides(pairs), known[2])
 
     def table(self) -> pa.Table:
@@ -50,7 +49,7 @@ class RemovedRows:
             with storage.open_read(path) as file:
                 parts.append(pq.read_table(file).cast(REMOVED_SCHEMA))
         table = pa.concat_tables(parts).sort_by([("row_id", "ascending"), ("reason", "ascending")])
-        _, first = np.unique(_ids(table["row_id"]), return_index=True)
+        _, first = np.unique(id_bytes(table["row_id"]), return_index=True)
         return table.take(first)
 
     def carry(self, output: str, ledger: Ledger) -> list[FileEntry]:
@@ -83,14 +82,9 @@ def find_removed(manifests: Mapping[str, Manifest]) -> RemovedRows:
 def _load(lists: tuple[tuple[str, str], ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sorted row_ids, pair_ids and hashes of both sides: 16 bytes each."""
     table = RemovedRows(lists).table()
-    return np.unique(_ids(table["row_id"])), np.unique(_ids(table["pair_id"])), np.unique(_sides(table))
-
-
-def _ids(column: pa.ChunkedArray) -> np.ndarray:
-    """Ids as 16 bytes, which numpy compares as a whole."""
-    return np.frombuffer(bytes.fromhex("".join(column.to_pylist())), _ID)
+    return np.unique(id_bytes(table["row_id"])), np.unique(id_bytes(table["pair_id"])), np.unique(_sides(table))
 
 
 def _sides(pairs: pa.Table) -> np.ndarray:
     hashes = np.stack([pairs["anchor_hash"].to_numpy(), pairs["positive_hash"].to_numpy()], 1)
-    return np.frombuffer(np.ascontiguousarray(hashes).tobytes(), _ID)
+    return np.frombuffer(np.ascontiguousarray(hashes).tobytes(), "S16")

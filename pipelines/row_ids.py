@@ -15,6 +15,16 @@ def hex_ids(column: pa.ChunkedArray) -> np.ndarray:
     return np.frombuffer(digits, ">u8").reshape(-1, 2).astype(np.uint64)
 
 
+def packed_ids(column: pa.ChunkedArray) -> np.ndarray:
+    """The same as 16 bytes each (dtype S16), which numpy sorts and compares as a whole."""
+    return np.frombuffer(bytes.fromhex("".join(column.to_pylist())), "S16")
+
+
+def id_bytes(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
+    """Ids of 32 hexadecimal digits as 16 bytes each, which numpy sorts and compares as a whole; nulls are left out."""
+    return np.frombuffer(bytes.fromhex("".join(column.drop_null().to_pylist())), "S16")
+
+
 def row_order(row_ids: Sequence[str], seed: int) -> np.ndarray:
     """uint64: xxh3-64 of each row_id under a key; the canonical, shuffled order of rows."""
     key = seed % (1 << 64)
