@@ -26,6 +26,18 @@ class TextEncoder(Protocol):
         ...
 
 
+def finite_vectors(encoder: TextEncoder, texts: Sequence[str], side: Side) -> np.ndarray:
+    """What the encoder gives, as contiguous float32; FloatingPointError, with a text, where that is not finite."""
+    vectors = np.ascontiguousarray(encoder.encode(texts, side=side), np.float32)
+    bad = np.flatnonzero(~np.isfinite(vectors).all(1))
+    if bad.size:
+        raise FloatingPointError(
+            f"the model gives embeddings that are not finite for {bad.size:,} of {len(texts):,} {side}s, "
+            f"first for {texts[bad[0]][:60]!r}"
+        )
+    return vectors
+
+
 class ForeignEncoder:
     """A sentence-transformers model in our shape: the anchor is its query, the positive its document."""
 
@@ -61,6 +73,6 @@ def load_encoder(path: str | Path, device: str = "cpu") -> TextEncoder:
         from train.static_encoder import load_static
 
         return load_static(folder, settings).eval().to(device)
-    from train.transformer_encoder import load_transformer
+    from train.transformer_folder import load_transformer
 
     return load_transformer(folder, settings).eval().to(device)

@@ -23,16 +23,13 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-
-from schemas.manifest import MANIFEST_NAME
 from schemas.pair import SPLITS
 from schemas.pair_set import read_manifest
 from train.bootstrap import LEVEL, RESAMPLES
 from train.command_line import CommandParser, nearest
-from train.encoders import TextEncoder, load_encoder
+from train.encoders import TextEncoder
 from train.journal import Journal
+from train.named_inputs import check_pair_set_folder, device_named, load_model
 from train.pair_set_search import PROTOCOLS, SearchOptions, search_scores
 from train.score_rows import ScoreRow, format_table
 from train.split_rows import read_split
@@ -56,7 +53,7 @@ def _prepare_pair_set(
 ) -> tuple[Callable[[TextEncoder], list[ScoreRow]], dict[str, Any]]:
     if not args.data:
         raise ValueError("the task pair-set needs a pair set: give its folder with --data")
-    _check_folder(args.data)
+    check_pair_set_folder(args.data, "--data")
     if args.split not in SPLITS:
         raise ValueError(f"there is no split {args.split!r}{nearest(args.split, SPLITS)}; there is {', '.join(SPLITS)}")
     protocols = _names(args.protocol, PROTOCOLS, "protocol")
@@ -80,10 +77,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.seed < 0:
             raise ValueError(f"--seed {args.seed} is below 0; any number from 0 on will do")
-        device = _device(args.device)
+        device = device_named(args.device)
         output = _output(args.output)
         prepared = {name: TASKS[name].prepare(args, device, journal) for name in _names(args.tasks, TASKS, "task")}
-        encoder = _load(args.model, device)
+        encoder = load_model(args.model, device)
     except ValueError as error:
         parser.error(str(error))
     try:
@@ -142,16 +139,6 @@ def _names(text: str, known: dict[str, Any], what: str) -> tuple[str, ...]:
     return names
 
 
-def _device(name: str | None) -> str:
-    if name is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise ValueError(f"there is no device {name!r} here; leave --device out, or say cpu") from None
-    return name
-
-
 def _output(name: str | None) -> Path | None:
     if name is None:
         return None
@@ -159,32 +146,6 @@ def _output(name: str | None) -> Path | None:
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"--output {name} is not a file in a folder that exists; name one, such as scores.json")
     return path
-
-
-def _check_folder(folder: str) -> None:
-    """ValueError for a local folder that is not there; a URI is left to Arrow."""
-    if "://" in folder or Path(folder).is_dir():
-        return
-    raise ValueError(
-        f"there is no folder {folder}{_nearest_path(folder)}; --data takes a folder with a {MANIFEST_NAME}"
-    )
-
-
-def _nearest_path(path: str) -> str:
-    parent = Path(path).resolve().parent
-    return nearest(Path(path).name, os.listdir(parent)) if parent.is_dir() else ""
-
-
-def _load(model: str, device: str) -> TextEncoder:
-    """The encoder of a folder or a hub name; ValueError, in one sentence, where there is none."""
-    looks_local = model.startswith((".", "/", "~")) or model.count("/") != 1 or Path(model).parent.is_dir()
-    if looks_local and not Path(model).exists():
-        raise ValueError(f"there is no model folder {model}{_nearest_path(model)}")
-    try:
-        return load_encoder(model, device)
-    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
-        why = " ".join(str(error).split())
-        raise ValueError(f"{model} cannot be loaded as a model: {why[:300]}") from error
 
 
 def _versions() -> dict[str, str | None]:

@@ -26,15 +26,21 @@ class EqualKeys:
         self._places = places[order]
         self._sorted = keys[places][order]
 
+    def counts(self, keys: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
+        """How many of the fixed list's keys equal each of `keys`, int64."""
+        return self._ranges(keys, valid)[1]
+
     def pairs(self, keys: np.ndarray, valid: np.ndarray | None = None) -> IndexPairs:
         """Every (index in `keys`, index in the fixed list) with equal keys."""
-        first = np.searchsorted(self._sorted, keys, side="left")
-        count = np.searchsorted(self._sorted, keys, side="right") - first
-        if valid is not None:
-            count = np.where(valid, count, 0)
+        first, count = self._ranges(keys, valid)
         rows = np.repeat(np.arange(len(keys)), count)
         within = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
         return rows, self._places[np.repeat(first, count) + within]
+
+    def _ranges(self, keys: np.ndarray, valid: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        first = np.searchsorted(self._sorted, keys, side="left")
+        count = np.searchsorted(self._sorted, keys, side="right") - first
+        return first, count if valid is None else np.where(valid, count, 0)
 
 
 @dataclass(frozen=True)

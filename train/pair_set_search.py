@@ -17,8 +17,7 @@ from schemas.side_hash import positive_is_code
 from train.bm25_baseline import bm25_blocks, code_words, text_words
 from train.bootstrap import resampled_means
 from train.code_variants import has_grammar, mask_name, strip_comments
-from train.encoder import Side
-from train.encoders import TextEncoder
+from train.encoders import TextEncoder, finite_vectors
 from train.journal import Journal
 from train.known_pairs import OwnRowOnly
 from train.retrieval import ScoreBlock, cosine_blocks, metric_values, ranks_of
@@ -93,13 +92,13 @@ def search_scores(rows: SplitRows, encoder: TextEncoder, options: SearchOptions,
     `journal` is told what is being done, and what was left out and why.
     """
     journal.progress(f"encoding {len(rows):,} anchors")
-    model_anchors = _encode(encoder, rows.anchors, "anchor")
+    model_anchors = finite_vectors(encoder, rows.anchors, "anchor")
     word_anchors = _words(rows, rows.anchors)
     found: list[ScoreRow] = []
     for label, variant in _variants(rows, options, journal):
         journal.progress(f"encoding {len(rows):,} positives, {label}")
         systems: list[System] = [
-            _Model(model_anchors, _encode(encoder, variant.positives, "positive"), options.device),
+            _Model(model_anchors, finite_vectors(encoder, variant.positives, "positive"), options.device),
             _Bm25(word_anchors, _words(rows, variant.positives)),
         ]
         for protocol in options.protocols:
@@ -107,17 +106,6 @@ def search_scores(rows: SplitRows, encoder: TextEncoder, options: SearchOptions,
             measure = _chunked_rows if protocol == "csn-1k" else _full_rows
             found += [replace(row, candidates=label) for row in measure(variant, systems, options.seed, journal)]
     return found
-
-
-def _encode(encoder: TextEncoder, texts: Sequence[str], side: Side) -> np.ndarray:
-    vectors = np.ascontiguousarray(encoder.encode(texts, side=side), np.float32)
-    bad = np.flatnonzero(~np.isfinite(vectors).all(1))
-    if bad.size:
-        raise FloatingPointError(
-            f"the model gives embeddings that are not finite for {bad.size:,} of {len(texts):,} {side}s, "
-            f"first for {texts[bad[0]][:60]!r}"
-        )
-    return vectors
 
 
 def _words(rows: SplitRows, texts: Sequence[str]) -> list[list[str]]:

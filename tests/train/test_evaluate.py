@@ -233,7 +233,7 @@ def test_embeddings_that_are_not_finite_fail_the_run(pair_set, model, monkeypatc
         def encode(self, texts, side, batch_size=32):
             return np.full((len(texts), 4), np.nan, np.float32)
 
-    monkeypatch.setattr(evaluate, "_load", lambda *_: Broken())
+    monkeypatch.setattr(evaluate, "load_model", lambda *_: Broken())
     assert main([str(model), "--tasks", "pair-set", "--data", str(pair_set)]) == 1
     assert "not finite for 2,045 of 2,045 anchors" in capsys.readouterr().err
 
