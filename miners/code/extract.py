@@ -23,6 +23,7 @@ from miners.code.comments import Comments
 from miners.code.docs import clean_comment, clean_docstring, summary
 from miners.code.language import Documentation, Expected, Grammar, grammar, grammar_for, grammar_names
 from miners.code.syntax_tree import ParseTimeoutError, parse
+from miners.code.tree_search import search
 
 __all__ = [
     "KINDS",
@@ -165,8 +166,9 @@ def _found(
 ) -> Iterable[tuple[_Placed, str]]:
     """What is declared in a source without lone carriage returns, each with its symbol."""
     source.decode("utf-8")
-    tree = parse(source, grammar, time.monotonic() + seconds)
-    captures = sort_out(source, tree_sitter.QueryCursor(grammar.query).matches(tree.root_node))
+    deadline = time.monotonic() + seconds
+    tree = parse(source, grammar, deadline)
+    captures = sort_out(source, search(source, tree.root_node, grammar, deadline))
     rules = grammar.language.documentation
     find = _with_docstrings if rules.rule == "docstring" else _with_comments
     placed = find(source, captures, rules) if FUNCTION in kinds else []

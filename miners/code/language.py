@@ -94,6 +94,9 @@ class Language:
     documentation: Documentation
     names: tuple[tuple[re.Pattern[str], str], ...]
     """What to replace in the names that the query captures, in this order: ``Box<T>::open`` is the symbol Box.open."""
+    tokens: tuple[re.Pattern[bytes], ...]
+    """Every node that a match of the query begins at, but for the file's own, begins with one of these or has it as a
+    child. None are named: the whole tree has to be searched."""
     overwrites: tuple[tuple[re.Pattern[bytes], bytes], ...]
     """Syntax that the grammar cannot read: where a file has errors, the first group of each match is filled with the
     byte for a second reading."""
@@ -194,12 +197,18 @@ def load(name: str) -> Language:
         name=name,
         documentation=_documentation(name, settings["documentation"]),
         names=tuple((re.compile(pattern), text) for pattern, text in settings.get("names", ())),
+        tokens=tuple(map(_token, settings.get("tokens", ()))),
         overwrites=tuple((re.compile(p.encode()), byte.encode()) for p, byte in settings.get("overwrites", ())),
         constructors=re.compile(settings["constructors"]),
         test_files=tuple(map(re.compile, settings["test_files"])),
         generated_files=tuple(map(re.compile, settings["generated_files"])),
         claims={name: re.compile(pattern.encode()) for name, pattern in settings.get("claims", {}).items()},
     )
+
+
+def _token(text: str) -> re.Pattern[bytes]:
+    """A word is not the beginning of a longer one. What is fixed stands first: that makes a fast search."""
+    return re.compile(re.escape(text.encode()) + (rb"\b" if text.isalnum() else b""))
 
 
 def _documentation(name: str, given: dict[str, Any]) -> Documentation:
@@ -241,7 +250,7 @@ def _settings(name: str) -> dict[str, Any]:
 
 
 _KEYS = {"grammars", "queries", "documentation", "constructors", "test_files", "generated_files"}
-_OPTIONAL_KEYS = {"claims", "names", "overwrites"}
+_OPTIONAL_KEYS = {"claims", "names", "overwrites", "tokens"}
 
 
 @cache
