@@ -15,14 +15,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mine-code": ("pipelines.mine_code", "docstrings and functions from repositories and archives"),
     "import": ("pipelines.import_pairs", "a pair set of other people's data: MS MARCO, NLI, BEIR, tables"),
     "dedupe": ("pipelines.dedupe", "remove duplicates, decontaminate and split pair sets"),
+    "select": ("pipelines.select_pairs", "the rows of a pair set that are wanted, as a pair set"),
     "audit": ("pipelines.audit", "a report on a pair set, before money is spent on GPUs"),
     "verify": ("schemas.verify", "is a folder a whole, undamaged pair set?"),
     "explain": ("pipelines.explain", "where a row came from, or why it was removed"),
     "remove": ("pipelines.remove", "take rows out of a finished set: takedown after publication"),
+    "hard-negatives": ("train.hard_negatives", "add the best wrong answers to the rows of a pair set"),
     "train": ("train.run", "train an embedding model on pair sets"),
     "evaluate": ("train.evaluate", "measure a model, beside BM25"),
     "demo": ("pairmill.demo", "all of the above on real input found on this machine"),
 }
+EXTRAS = dict.fromkeys(("hard-negatives", "train", "evaluate"), "[train]") | {"demo": "[train,demo]"}
+"""What a command needs beyond the plain installation."""
 USAGE_ERROR = 2
 INTERRUPTED = 130
 
@@ -59,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _install_hint(name: str) -> str:
-    extra = {"train": "[train]", "evaluate": "[train]", "demo": "[train,demo]"}.get(name, "")
+    extra = EXTRAS.get(name, "")
     return f"install it with: pip install 'pairmill{extra}'"
 
 

@@ -17,6 +17,9 @@ STAGES: dict[str, tuple[str, ...]] = {
     "mine-code": ("file", "function", "pair"),
     "import": ("line", "record", "pair"),
     "dedupe": ("exact", "near", "cap", "contamination", "split"),
+    "select": ("where", "scores", "balance", "sample"),
+    "merge": ("exact", "split"),
+    "hard-negatives": ("row",),
 }
 
 REMOVAL = "removal"
@@ -112,6 +115,13 @@ REASONS: dict[str, tuple[str, ...]] = {
     "dedupe/cap": ("anchor_repeats", "positive_repeats"),
     "dedupe/contamination": ("contaminated",),
     "dedupe/split": ("split_leak",),
+    "select/where": ("not_selected",),
+    "select/scores": ("no_score", "low_rank", "low_score"),
+    "select/balance": ("over_cap",),
+    "select/sample": ("not_sampled",),
+    "merge/exact": ("removed", "same_row", "same_pair"),
+    "merge/split": ("split_leak",),
+    "hard-negatives/row": (),
     "any/removal": ("url", "repo", "license", "id"),
 }
 
@@ -149,6 +159,13 @@ FAILURES: dict[str, tuple[str, ...]] = {
     "dedupe/cap": (),
     "dedupe/contamination": (),
     "dedupe/split": (),
+    "select/where": (),
+    "select/scores": (),
+    "select/balance": (),
+    "select/sample": (),
+    "merge/exact": (),
+    "merge/split": (),
+    "hard-negatives/row": (),
     "any/removal": (),
 }
 
