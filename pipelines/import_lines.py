@@ -15,7 +15,7 @@ import pyarrow as pa
 from miners.code.table import is_compressed, unpacked
 from pipelines import storage
 
-RANGE_BYTES = 64 << 20
+RANGE_BYTES = 32 << 20
 """A larger plain file is cut at line ends, so that several workers read it."""
 MAX_LINE_BYTES = 16 << 20
 _READ = 1 << 20

@@ -160,7 +160,7 @@ class MakePairs:
         said = Statements(part=np.array(parts, np.int64)[of_segment], **columns)
         known, places = self.segments.find(said.mentioned())
         joined = join(said, known, places["length"] == 0, self.most_negatives, self.seed)
-        yield from self._left_out(joined, items["number"], of_segment, ledger)
+        yield from self._left_out(said, known, joined, items["number"], of_segment, ledger)
         ledger.made("record", len(joined.statement))
         ledger.read("pair", len(joined.statement))
         reader = TextReader(self.segments)
@@ -173,7 +173,13 @@ class MakePairs:
                 yield self._pair(joined, i, said, items["number"], of_segment, texts, ledger)
 
     def _left_out(
-        self, joined: Joined, numbers: np.ndarray, of_segment: np.ndarray, ledger: Ledger
+        self,
+        said: Statements,
+        known: np.ndarray,
+        joined: Joined,
+        numbers: np.ndarray,
+        of_segment: np.ndarray,
+        ledger: Ledger,
     ) -> Iterator[Reject]:
         """Count what became of the statements; what mentions a text that is not there is listed."""
         ledger.read("record", len(numbers))
@@ -187,7 +193,8 @@ class MakePairs:
         for i in np.flatnonzero(lost).tolist():
             segment, number, fate = self.segments.all[of_segment[i]], int(numbers[i]), FATES[joined.fates[i]]
             if fate == _MISSING:
-                why = "it names an id that no file of queries or passages has"
+                store = "passages" if np.isin(said.left[i], known) else "queries"
+                why = f"it names an id that no file of {store} has"
                 ledger.fail("record", fate, where=f"{segment.uri}:{number + 1}", why=why)
             if self.keep_rejects:
                 yield Reject("record", fate, Provenance(uri=segment.uri, ordinal=number))

@@ -117,10 +117,7 @@ class SegmentWriter:
     def __init__(self, segments: Segments, unit: str) -> None:
         self._segments, self._unit = segments, unit
         self._texts = {"key": array("Q"), "offset": array("Q"), "length": array("I"), "number": array("I")}
-        self._said = {name: array("Q") for name in ("left", "right", "other")} | {
-            "number": array("I"),
-            "role": array("B"),
-        }
+        self._keys, self._numbers, self._roles = array("Q"), array("I"), array("B")
         self._own: set[int] = set()
         self._offset = 0
         self._stack = ExitStack()
@@ -152,18 +149,19 @@ class SegmentWriter:
             if text.key not in self._own:
                 self._own.add(text.key)
                 self.add_text(text, number)
-        self._said["left"].append(said.left)
-        self._said["right"].append(said.right)
-        self._said["other"].append(said.other)
-        self._said["number"].append(number)
-        self._said["role"].append(said.role)
+        self._keys.extend((said.left, said.right, said.other))
+        self._numbers.append(number)
+        self._roles.append(said.role)
 
     def _write_arrays(self) -> None:
         """By partition, and in the order of lines within one; a partition's items begin at its bound."""
+        keys = np.frombuffer(self._keys, np.uint64).reshape(-1, 3)
+        said = {name: keys[:, place] for place, name in enumerate(("left", "right", "other"))}
+        said |= {"number": np.frombuffer(self._numbers, np.uint32), "role": np.frombuffer(self._roles, np.uint8)}
         bounds: dict[str, list[int]] = {}
         for name, columns, kind, key in (
             ("texts", self._texts, TEXT, "key"),
-            ("statements", self._said, STATEMENT, "left"),
+            ("statements", said, STATEMENT, "left"),
         ):
             items = np.zeros(len(columns[key]), kind)
             for column, values in columns.items():
@@ -173,7 +171,7 @@ class SegmentWriter:
             edges = np.searchsorted(partitions[order], np.arange((1 << self._segments.bits) + 1, dtype=np.uint64))
             bounds[name] = edges.tolist()
             with storage.writing(self._segments.path(f"{self._unit}.{name}")) as file:
-                file.write(items[order].tobytes())
+                file.write(array_bytes(items[order]))
         storage.write_atomically(self._segments.path(f"{self._unit}.json"), json.dumps(bounds).encode())
 
 

@@ -6,8 +6,8 @@ the 8.8 million passages of MS MARCO two have the same key with a probability of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import xxhash
 
@@ -23,16 +23,14 @@ class Role(IntEnum):
     """`right` answers `left`, and `other` does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A text, in UTF-8 without white space around it, and its key."""
 
     key: int
     text: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """What a line says of two or three texts; `texts` are those that the line itself holds."""
 
     role: Role
@@ -42,8 +40,7 @@ class Statement:
     texts: tuple[Text, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """A line that says nothing that can be used; `reason` is a drop of import/record."""
 
     reason: str
