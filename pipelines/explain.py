@@ -95,9 +95,19 @@ def _removal(folder: str, evidence: dict[str, Any], inputs: Sequence[str]) -> It
 def _describe(row: dict[str, Any]) -> list[str]:
     lines = _plain({key: row[key] for key in ("row_id", "pair_id", "source", "group", "cluster")})
     lines += _plain({key: value for key, value in row["provenance"].items() if key != "docstring_raw"})
+    lines += _plain({"stands in": _line(row)})
     for side in ("anchor", "positive"):
         lines += [f"{side}:", *(f"    {line}" for line in row[side].splitlines())]
     return lines
+
+
+def _line(row: dict[str, Any]) -> str | None:
+    """The file and the line, or row, from 1, of what was no page and no repository."""
+    place = row["provenance"]
+    if place["uri"] is None or place["ordinal"] is None or place["offset"] is not None:
+        return None
+    unit = "row" if place["uri"].endswith((".parquet", ".arrow")) else "line"
+    return f"{place['uri']}, {unit} {place['ordinal'] + 1:,}"
 
 
 def _source(row: dict[str, Any], folders: Sequence[str]) -> list[str]:
