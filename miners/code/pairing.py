@@ -15,7 +15,8 @@ from miners.code.language import Language
 from miners.code.licenses import LicenseFinding
 from miners.code.pair_rules import function_reason, language_reason, text_reason
 from miners.code.permalinks import Permalinks
-from miners.code.secret_removal import may_hold_secrets, parses_as_before, without_secrets
+from miners.code.secret_removal import parses_as_before, without_secrets
+from miners.secrets import may_hold_secrets
 from schemas.attribution import UNKNOWN, Attribution
 from schemas.ledger import Ledger
 from schemas.pair import (
@@ -81,8 +82,9 @@ def pairs_of(
             elif candidate is not None:
                 yield candidate
     languages = docstring_languages([candidate.anchor for candidate in candidates])
-    for candidate, language in zip(candidates, languages, strict=True):
-        row = _row(candidate, language, config, ledger)
+    suspects = _suspects(candidates) if config.secrets != "keep" else [False] * len(candidates)
+    for candidate, language, is_suspect in zip(candidates, languages, suspects, strict=True):
+        row = _row(candidate, language, is_suspect, config, ledger)
         if isinstance(row, Pair):
             attribution[candidate.file.attribution()] += 1
         if row is not None:
@@ -111,13 +113,22 @@ def _candidate(function: Function, file: Found, config: CodeConfig, ledger: Ledg
     return Candidate(function, file, anchor)
 
 
-def _row(candidate: Candidate, language: str | None, config: CodeConfig, ledger: Ledger) -> Pair | Reject | None:
+def _suspects(candidates: Sequence[Candidate]) -> list[bool]:
+    """Which of them may hold secrets."""
+    texts = (
+        (anchor, function.code, function.docstring_raw or "", function.docstring or "")
+        for function, _, anchor in candidates
+    )
+    return may_hold_secrets(["\n".join(dict.fromkeys(sides)) for sides in texts])
+
+
+def _row(
+    candidate: Candidate, language: str | None, is_suspect: bool, config: CodeConfig, ledger: Ledger
+) -> Pair | Reject | None:
     function, file, anchor = candidate
     code, raw, quality = function.code, function.docstring_raw, ()
     reason = language_reason(language, config.filters) if config.filters else None
-    texts = (anchor, code, raw or "", function.docstring or "")
-    has_secrets = reason is None and config.secrets != "keep" and may_hold_secrets(texts)
-    if has_secrets:
+    if is_suspect and reason is None:
         anchor, found = without_secrets(anchor)
         code, in_code = without_secrets(code)
         raw, _ = without_secrets(raw or "")
@@ -140,15 +151,15 @@ def _row(candidate: Candidate, language: str | None, config: CodeConfig, ledger:
         group=file.place.repo,
         provenance=_provenance(function, file, raw),
         signals=make_signals(anchor, code, docstring_language=language, quality=quality),
-        documentation=_documentation(function, file.language, config, has_secrets),
+        documentation=_documentation(function, file.language, config, is_suspect),
     )
 
 
-def _documentation(function: Function, language: Language, config: CodeConfig, has_secrets: bool) -> Documentation:
+def _documentation(function: Function, language: Language, config: CodeConfig, is_suspect: bool) -> Documentation:
     """What the anchor does not hold of the documentation, and its parts."""
     docstring, summary = function.docstring or "", function.summary
     prose = _prose(function, language)
-    if has_secrets:
+    if is_suspect:
         prose, _ = without_secrets(prose)
         docstring, found = without_secrets(docstring)
         summary = without_secrets(summary)[0] if found and summary else summary

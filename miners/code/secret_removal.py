@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import tree_sitter
 
 from miners.code.language import grammar_for
 from miners.secrets import Secret, find_secrets, redact
-
-
-def may_hold_secrets(texts: Iterable[str]) -> bool:
-    """False where none of the texts holds a secret; one search for all costs less than one each."""
-    return bool(find_secrets("\n".join(dict.fromkeys(texts))))
 
 
 def without_secrets(text: str) -> tuple[str, list[Secret]]:

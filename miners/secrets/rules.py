@@ -9,6 +9,7 @@ Its detector of public IP addresses is left out: an address is no secret (see `m
 
 from __future__ import annotations
 
+import math
 import re
 import string
 from collections.abc import Callable, Iterable, Iterator
@@ -76,6 +77,8 @@ class Rule:
     """The spans in a line."""
     hints: tuple[bytes, ...]
     """A line whose ASCII in lower case has none of these has no match."""
+    run: int = 0
+    """A line without so many letters, digits and - _ + / = in a row has none either."""
 
 
 @lru_cache(maxsize=1)
@@ -84,25 +87,25 @@ def token_rules() -> tuple[Rule, ...]:
     return (
         _by_patterns(AWSKeyDetector, (b"a3t", b"abia", b"acca", b"akia", b"asia", b"aws")),
         _by_patterns(ArtifactoryDetector, (b"ak", b"ap")),
-        _by_patterns(AzureStorageKeyDetector, (b"accountkey=",)),
+        _by_patterns(AzureStorageKeyDetector, (b"accountkey=",), run=88),
         _by_patterns(CloudantDetector, (b"cl",)),
-        _by_patterns(DiscordBotTokenDetector, (b".",)),
-        _by_patterns(GitHubTokenDetector, (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"), whole=True),
+        _by_patterns(DiscordBotTokenDetector, (b".",), run=27),
+        _by_patterns(GitHubTokenDetector, (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"), whole=True, run=40),
         _by_patterns(GitLabTokenDetector, (*_GITLAB, *_GITLAB_AGENT), whole=True),
-        _by_patterns(IbmCloudIamDetector, _KEY_WORDS),
-        _by_patterns(IbmCosHmacDetector, (b"secret",)),
+        _by_patterns(IbmCloudIamDetector, _KEY_WORDS, run=44),
+        _by_patterns(IbmCosHmacDetector, (b"secret",), run=48),
         Rule("JwtTokenDetector", _web_tokens, (b"eyj",)),
-        _by_patterns(MailchimpDetector, (b"-us",)),
+        _by_patterns(MailchimpDetector, (b"-us",), run=36),
         _by_patterns(NpmDetector, (b":_authtoken=",)),
-        _by_patterns(OpenAIDetector, (b"t3blbkfj",)),
-        _by_patterns(PypiTokenDetector, (b"pypi-age",)),
-        _by_patterns(SendGridDetector, (b"sg.",)),
+        _by_patterns(OpenAIDetector, (b"t3blbkfj",), run=51),
+        _by_patterns(PypiTokenDetector, (b"pypi-age",), run=70),
+        _by_patterns(SendGridDetector, (b"sg.",), run=43),
         _by_patterns(SlackDetector, (b"xox", b"hooks.slack.com")),
-        _by_patterns(SoftlayerDetector, (b"sl", b"softlayer")),
+        _by_patterns(SoftlayerDetector, (b"sl", b"softlayer"), run=64),
         _by_patterns(SquareOAuthDetector, (b"sq0csp-",)),
-        _by_patterns(StripeDetector, (b"k_live_",)),
-        _by_patterns(TelegramBotTokenDetector, (b":",)),
-        _by_patterns(TwilioKeyDetector, (b"ac", b"sk")),
+        _by_patterns(StripeDetector, (b"k_live_",), run=32),
+        _by_patterns(TelegramBotTokenDetector, (b":",), run=35),
+        _by_patterns(TwilioKeyDetector, (b"ac", b"sk"), run=34),
         _by_entropy(Base64HighEntropyString()),
         _by_entropy(HexHighEntropyString()),
     )
@@ -136,7 +139,9 @@ def _spellings(word: str) -> Iterator[bytes]:
         yield b"".join(part + joint for part, joint in zip(parts, (*joints, b""), strict=True))
 
 
-def _by_patterns(kind: type[RegexBasedDetector], hints: tuple[bytes, ...], *, whole: bool = False) -> Rule:
+def _by_patterns(
+    kind: type[RegexBasedDetector], hints: tuple[bytes, ...], *, whole: bool = False, run: int = 0
+) -> Rule:
     """A rule of the detector's patterns. `whole`: their groups are not the secret but its kind."""
     patterns = tuple(kind.denylist)
 
@@ -147,7 +152,7 @@ def _by_patterns(kind: type[RegexBasedDetector], hints: tuple[bytes, ...], *, wh
                 if not _is_harmless(line[start:end]):
                     yield start, end
 
-    return Rule(kind.__name__, find, hints)
+    return Rule(kind.__name__, find, hints, run)
 
 
 def _secret_span(match: re.Match[str]) -> tuple[int, int]:
@@ -170,11 +175,14 @@ def _web_tokens(line: str) -> Iterator[tuple[int, int]]:
 
 def _by_entropy(plugin: HighEntropyStringsPlugin) -> Rule:
     """Quoted strings without blanks whose characters are spread as those of random ones."""
+    least_different = math.floor(2**plugin.entropy_limit)  # fewer cannot reach the limit, and are told in no time
 
     def find(line: str) -> Iterator[tuple[int, int]]:
         for match in plugin.regex.finditer(line):
             value = match.group(2)
-            if len(value) < LEAST_RUN or plugin.calculate_shannon_entropy(value) <= plugin.entropy_limit:
+            if len(value) < LEAST_RUN or len(set(value)) < least_different:
+                continue
+            if plugin.calculate_shannon_entropy(value) <= plugin.entropy_limit:
                 continue
             if not (_is_harmless(value) or _is_public(value) or heuristic.is_likely_id_string(value, line)):
                 yield match.span(2)

@@ -17,8 +17,9 @@ from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_cla
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miners.secrets import find_secrets, redact
+from miners.secrets import find_secrets, may_hold_secrets, redact
 from miners.secrets.rules import keyword_rule, password_in_url_rule, token_rules
+from miners.secrets.search import KEYWORD_ROOTS
 
 LETTERS = string.ascii_letters + string.digits
 
@@ -153,3 +154,34 @@ def test_secrets_of_a_long_line_are_found_to_its_end():
     secret = SECRETS["GitHubTokenDetector"][1]
     text = " ".join(["word"] * 30_000 + [secret] + ["more"] * 30_000 + [secret])
     assert [text[one.start : one.end] for one in find_secrets(text)] == [secret, secret]
+
+
+def test_every_hint_of_the_keyword_rule_begins_or_ends_with_a_root():
+    roots = tuple(KEYWORD_ROOTS)
+    assert all(hint.startswith(roots) or hint.endswith(roots) for hint in keyword_rule().hints)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([around.format(secret) for around, secret in SECRETS.values()])
+        | st.text(max_size=40)
+        | st.sampled_from(["", "\n", "-----BEGIN RSA PRIVATE KEY-----\n" + "A" * 30, "-----END RSA PRIVATE KEY-----"]),
+        max_size=8,
+    )
+)
+def test_of_many_texts_each_that_holds_a_secret_is_named(texts):
+    assert all(may for text, may in zip(texts, may_hold_secrets(texts), strict=True) if find_secrets(text))
+
+
+def test_of_many_texts_those_without_secrets_are_not_named():
+    texts = [
+        "a = 1",
+        SECRETS["GitHubTokenDetector"][1],
+        "",
+        "b = 2\n",
+        "password = load()",
+        SECRETS["JwtTokenDetector"][1],
+    ]
+    assert may_hold_secrets(texts) == [False, True, False, False, False, True]
+    assert may_hold_secrets([]) == []
