@@ -34,7 +34,7 @@ def table_type(path: str) -> str | None:
     """How a table is written, by its name; None for no table."""
     name = storage.last_part(path).lower()
     packed = next((suffix for suffix in _PACKED if name.endswith(suffix)), "")
-    kind = _SUFFIXES.get("." + name.removesuffix(packed).rpartition(".")[2])
+    kind = _SUFFIXES.get("".join(name.removesuffix(packed).rpartition(".")[1:]))
     return None if packed and kind in (PARQUET, ARROW) else kind
 
 
