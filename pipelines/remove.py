@@ -45,7 +45,15 @@ from pipelines.removal import (
 from pipelines.row_ids import id_bytes
 from pipelines.running import run_pipeline
 from pipelines.runs import Run, heartbeat, refuse_living_run, start_run
-from pipelines.set_change import discard_change, finish_change, has_journal, read_said, staged, write_journal
+from pipelines.set_change import (
+    copy_files,
+    discard_change,
+    finish_change,
+    has_journal,
+    read_said,
+    staged,
+    write_journal,
+)
 from pipelines.set_files import check_files, load_manifest
 from schemas.attribution import ATTRIBUTION_NAME, Attribution, read_attribution
 from schemas.ledger import Ledger
@@ -208,7 +216,8 @@ class FinishRemoval(beam.DoFn):
         made = [*self._list(found), *self._attribution(found)]
         files = [*entries, *others, *made]
         if removal.is_copy:
-            _copy(removal, [entry for entry in files if not storage.exists(removal.target(entry.path))])
+            unchanged = [entry for entry in files if not storage.exists(removal.target(entry.path))]
+            copy_files(removal.folder, removal.output, unchanged)
         paths = [entry.path for entry in files] if removal.is_copy else [*rewritten, *(entry.path for entry in made)]
         manifest = changed_manifest(removal, tuple(files), reasons)
         said["files"] = sum(path.startswith("data/") for path in rewritten)
@@ -368,6 +377,9 @@ def _close(removal: Removal, *, quiet: bool) -> None:
 
 
 def _print_said(said: dict[str, Any], quiet: bool) -> None:
+    """What a removal found; nothing of a change of another kind."""
+    if not said:
+        return
     for line in said["unmatched"][:UNMATCHED_SHOWN]:
         print(f"warning: {line['where']}: nothing in the set is of {line['value']}", file=sys.stderr)
     if len(said["unmatched"]) > UNMATCHED_SHOWN:
@@ -400,17 +412,6 @@ def _print_plan(removal: Removal) -> None:
     size = sum(entry.bytes for entry in touched)
     rows = sum(removal.manifest.splits.values())
     print(f"{reasons.total():,} of {rows:,} rows, {size / 1e6:,.1f} MB to write again; nothing was written")
-
-
-def _copy(removal: Removal, entries: Iterable[FileEntry]) -> None:
-    """Files that did not change, to the copy."""
-    for entry in entries:
-        with (
-            storage.open_read(storage.join(removal.folder, entry.path)) as source,
-            storage.writing(removal.target(entry.path)) as file,
-        ):
-            while block := source.read(1 << 20):
-                file.write(block)
 
 
 def _read_list(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,11 @@ STATIC = [
 ]
 
 
-def test_resuming_on_a_set_that_rows_were_removed_from_is_refused_with_the_mend(
-    make_pair_set, tmp_path: Path, monkeypatch, capsys
-):
+def test_resuming_on_a_set_that_rows_were_removed_from_is_refused_with_the_mend(make_pair_set, tmp_path: Path, capsys):
     data, run = make_pair_set(60), str(tmp_path / "run")
     arguments = ["--data", str(data), *STATIC, "--output", run]
-    with monkeypatch.context() as patch:
-        patch.setattr("train.run._write_model", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            main(arguments)
+    assert main(arguments) == 0
+    shutil.rmtree(tmp_path / "run" / "model")  # as a run that was stopped before its end
     before = read_manifest(data).data_id
     ids = read_pair_set(data).to_table(columns=["row_id"])["row_id"].to_pylist()
     (tmp_path / "ids").write_text(f"{ids[3]}\n")

@@ -1,0 +1,166 @@
+"""`pairmill migrate`: a set of an earlier version of the schema as one of this version, with the same rows and ids.
+
+    Create([END] + data files) | Reshuffle | write in this version's schema | GroupByKey | finish
+
+Columns that the earlier version lacks are null. Ids, hashes, data_id, ledger, settings and all other files stay as they
+are. Then the change is made in one go (`pipelines.set_change`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines import storage
+from pipelines.failures import report_errors
+from pipelines.options import JobParser, UsageError, parse, pipeline_options
+from pipelines.progress import print_ledger
+from pipelines.running import run_pipeline
+from pipelines.runs import Run, heartbeat, refuse_living_run, start_run
+from pipelines.set_change import copy_files, discard_change, finish_change, has_journal, staged, write_journal
+from pipelines.set_files import check_files, load_manifest
+from schemas.finished import file_entry
+from schemas.manifest import SCHEMA_VERSION, FileEntry, Manifest
+from schemas.pair import SCHEMA, in_schema
+from schemas.writer import PartWriter
+
+END = None
+BATCH_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class Migration:
+    """The set, where the new one is to be, and of a copy its run."""
+
+    folder: str
+    output: str
+    manifest: Manifest
+    run: Run | None = None
+
+
+class MigrateFile(beam.DoFn):
+    """Path of a data file → ("", its line of the manifest), after it is written in this version's schema."""
+
+    def __init__(self, migration: Migration) -> None:
+        self.migration = migration
+
+    def process(self, path: str | None) -> Iterator[tuple[str, str]]:
+        """Write one file; END passes. Raises ValueError where the rows come out as others."""
+        if path is None:
+            yield "", ""
+            return
+        (entry,) = (entry for entry in self.migration.manifest.files if entry.path == path)
+        target = staged(self.migration.output, path)
+        storage.delete([target])
+        with storage.open_read(storage.join(self.migration.folder, path)) as source, storage.writing(target) as file:
+            writer = PartWriter(file, SCHEMA)
+            for batch in pq.ParquetFile(source).iter_batches(BATCH_ROWS):
+                writer.write(in_schema(pa.Table.from_batches([batch])))
+            after = file_entry(path, entry.split, writer.close())
+        if (after.rows, after.data_sum) != (entry.rows, entry.data_sum):
+            raise ValueError(f"{path} does not hold the rows that its manifest says; run `pairmill verify` on the set")
+        yield "", json.dumps(asdict(after))
+
+
+class FinishMigration(beam.DoFn):
+    """("", all lines) → the journal of the change."""
+
+    def __init__(self, migration: Migration) -> None:
+        self.migration = migration
+
+    def process(self, element: tuple[str, Iterable[str]]) -> Iterator[str]:
+        """Put the manifest together; the driver makes the change."""
+        before, run = self.migration.manifest, self.migration.run
+        written = [FileEntry(**json.loads(value)) for value in element[1] if value]
+        others = [entry for entry in before.files if entry.folder != "data"]
+        if run is not None:
+            copy_files(self.migration.folder, self.migration.output, others)
+        manifest = replace(
+            before,
+            files=tuple(sorted([*written, *others], key=lambda entry: entry.path)),
+            schema_version=SCHEMA_VERSION,
+            run_id=before.run_id if run is None else run.run_id,
+        )
+        paths = [entry.path for entry in (written if run is None else manifest.files)]
+        write_journal(self.migration.output, manifest, paths, {})
+        yield manifest.data_id
+
+
+def make_parser() -> JobParser:
+    """The command's flags."""
+    parser = JobParser(
+        prog="pairmill migrate",
+        description="Write a pair set of an earlier version of the schema as one of this version.",
+        allow_abbrev=False,
+        epilog="Flags of Beam's own are passed on.",
+    )
+    parser.add_argument("--input", required=True, metavar="SET", help="the pair set's folder")
+    parser.add_argument("--output", metavar="FOLDER", help="write it here and leave SET alone (default: change SET)")
+    parser.add_argument("--overwrite", action="store_true", help="replace a result that is in the way of --output")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: the cores; 1 for small sets)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be written, and stop")
+    parser.add_argument("--quiet", action="store_true", help="only the closing line")
+    return parser
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Parse, write and change; returns the exit status. Raises UsageError and JobFailedError."""
+    command = parse(make_parser(), argv)
+    args = command.args
+    folder = args.input.rstrip("/")
+    is_copy = args.output is not None
+    if is_copy and os.path.realpath(args.output) == os.path.realpath(folder):
+        raise UsageError(f"{args.output} is the input; leave --output out to change the set where it lies")
+    if has_journal(folder) and not args.dry_run:
+        refuse_living_run(folder)
+        finish_change(folder)
+        print(f"{folder}: a change that had been stopped is finished")
+    manifest = load_manifest(folder)
+    if manifest.schema_version == SCHEMA_VERSION:
+        if is_copy:
+            raise UsageError(f"{folder} is of schema {SCHEMA_VERSION} already; copy the folder, or take it as it is")
+        print(f"{folder} is of schema {SCHEMA_VERSION} already; nothing was written")
+        return 0
+    check_files(folder, [entry for entry in manifest.files if "/" in entry.path])
+    size = sum(entry.bytes for entry in manifest.data_files())
+    if args.dry_run:
+        rows = sum(manifest.splits.values())
+        print(f"{rows:,} rows, {size / 1e6:,.1f} MB, from schema {manifest.schema_version} to {SCHEMA_VERSION}")
+        return 0
+    options = pipeline_options(command, size)
+    migration = Migration(folder, args.output.rstrip("/") if is_copy else folder, manifest)
+    if is_copy:
+        begun = start_run(migration.output, {"migrated": manifest.data_id}, overwrite=args.overwrite)
+        migration = replace(migration, run=begun)
+    else:
+        refuse_living_run(folder)
+        discard_change(folder)
+    with heartbeat(migration.output):
+        with run_pipeline(options) as pipeline:
+            (
+                pipeline
+                | "files" >> beam.Create([END, *(entry.path for entry in manifest.data_files())])
+                | "spread" >> beam.Reshuffle()
+                | "migrate" >> beam.ParDo(MigrateFile(migration)).with_output_types(beam.typehints.Tuple[str, str])
+                | "all files" >> beam.GroupByKey()
+                | "finish" >> beam.ParDo(FinishMigration(migration))
+            )
+        finish_change(migration.output)
+    print_ledger(migration.output, quiet=args.quiet)
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`pairmill migrate`; 0 done, or of this version already, 1 the work failed, 2 the arguments are wrong."""
+    return report_errors("migrate", lambda: run(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
