@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("schemas.verify", "is a folder a whole, undamaged pair set?"),
     "explain": ("pipelines.explain", "where a row came from, or why it was removed"),
     "remove": ("pipelines.remove", "take rows out of a finished set: takedown after publication"),
+    "migrate": ("pipelines.migrate", "write a set of an earlier version of the schema as one of this version"),
     "hard-negatives": ("train.hard_negatives", "add the best wrong answers to the rows of a pair set"),
     "train": ("train.run", "train an embedding model on pair sets"),
     "evaluate": ("train.evaluate", "measure a model, beside BM25"),
