@@ -13,10 +13,10 @@ from typing import Protocol
 
 import numpy as np
 
+from schemas.code_variants import has_grammar, mask_name, strip_comments
 from schemas.side_hash import positive_is_code
 from train.bm25_baseline import bm25_blocks, code_words, text_words
 from train.bootstrap import resampled_means
-from train.code_variants import has_grammar, mask_name, strip_comments
 from train.encoders import TextEncoder, finite_vectors
 from train.journal import Journal
 from train.known_pairs import OwnRowOnly

@@ -1,7 +1,8 @@
 """Source code as a search model should not need it: without comments, or without the function's own name.
 
 Documentation repeated in a comment, or a name that says what the function does, lets word overlap pass for
-understanding; scores on these variants show how much of a model's score was that.
+understanding; scores on these variants show how much of a model's score was that. The evaluator makes them and the
+export, so they stand where both find them; tree-sitter is loaded with this module alone.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from train.code_variants import has_grammar, mask_name, strip_comments
+from schemas.code_variants import has_grammar, mask_name, strip_comments
 
 PYTHON = '''    def f(self, x):
         # first
