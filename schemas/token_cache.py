@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 FORMAT = "pairmill token cache"
-VERSION = 1
+VERSION = 2
 INDEX_NAME = "index.json"
 
 ARRAYS: Mapping[str, np.dtype] = {
@@ -24,6 +24,10 @@ ARRAYS: Mapping[str, np.dtype] = {
     "anchor_offsets": np.dtype("<i8"),  # rows + 1 of them, from 0
     "positive_ids": np.dtype("<u4"),
     "positive_offsets": np.dtype("<i8"),
+    "negative_rows": np.dtype("<i8"),  # rows + 1 of them, from 0: the first hard negative of each row, best first
+    "negative_ids": np.dtype("<u4"),
+    "negative_offsets": np.dtype("<i8"),  # hard negatives + 1 of them, from 0
+    "negative_hash": np.dtype("<i8"),
     "anchor_hash": np.dtype("<i8"),
     "positive_hash": np.dtype("<i8"),
     "cluster": np.dtype("<i8"),
@@ -37,12 +41,15 @@ def tokenizer_hash(definition: str) -> str:
     return hashlib.sha256(definition.encode()).hexdigest()[:32]
 
 
-def cache_key(data_id: str, split: str, tokenizer: str, anchor_length: int, positive_length: int) -> str:
+def cache_key(
+    data_id: str, split: str, tokenizer: str, anchor_length: int, positive_length: int, negatives: int
+) -> str:
     """The name of a cache: 32 hex digits of all that its content depends on, this format's version included.
 
-    `tokenizer` is its `tokenizer_hash`; lengths are the most tokens kept of each side.
+    `tokenizer` is its `tokenizer_hash`; lengths are the most tokens kept of each side, `negatives` the most hard
+    negatives kept of a row.
     """
-    made_from = [FORMAT, VERSION, data_id, split, tokenizer, anchor_length, positive_length]
+    made_from = [FORMAT, VERSION, data_id, split, tokenizer, anchor_length, positive_length, negatives]
     return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:32]
 
 

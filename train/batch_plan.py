@@ -11,54 +11,60 @@ Rows that are known to be each other's false negatives are moved apart within a 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from train.token_cache import TokenCache
+from train.train_rows import TrainRows
 
 SCHEDULE_BLOCK = 1024
-_SWAP_REACH = 4
-"""How many batches ahead a colliding row's place is sought; what is left after that is masked in the loss."""
+_PARTNERS = 8
+"""Rows of another batch that a colliding row is tried against; more than one fails only where groups are many."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """The pairs of one step: `rows` of pair set number `part`, all of one source."""
+    """The pairs of one step, all of one source; row numbers are those of `TrainRows`."""
 
     source: str
-    part: int
     rows: np.ndarray
+    negatives: tuple[np.ndarray, ...] = ()
+    """Of each row, which of its hard negatives the step takes; empty where it takes none."""
 
 
 @dataclass(frozen=True)
-class _Stream:
-    """The rows of one source of one pair set."""
+class BatchKeys:
+    """What of a recipe decides the plan."""
 
-    source: str
-    part: int
-    rows: np.ndarray
+    batch: int
+    exponent: float
+    seed: int
+    where: str | None = None
+    negatives: int = 0
 
 
 class BatchPlan:
-    """The plan over one or more pair sets; sources that bear one name in two sets are drawn from apart."""
+    """The plan over the rows of one or more pair sets; `kept` says, set by set, which rows (None: all)."""
 
     def __init__(
-        self, caches: Sequence[TokenCache], data_ids: Sequence[str], *, batch: int, exponent: float, seed: int
+        self, rows: TrainRows, data_ids: Sequence[str], keys: BatchKeys, kept: Sequence[np.ndarray | None] = ()
     ) -> None:
-        self._caches = caches
-        self._key = hashlib.sha256(repr((list(data_ids), batch, exponent, seed)).encode()).digest()
-        self._streams = _streams(caches)
-        self.rows = sum(cache.rows for cache in caches)
-        largest = max(len(stream.rows) for stream in self._streams)
-        self.batch = min(batch, largest)
+        self._rows, self._keys = rows, keys
+        chosen = (list(data_ids), keys.batch, keys.exponent, keys.seed, keys.where)
+        self._digest = hashlib.sha256(repr(chosen).encode()).digest()
+        self._sources = {name: own for name, own in rows.of_sources(kept).items() if len(own) > 1}
+        if not self._sources:
+            raise ValueError("no source has two pairs, so there are no in-batch negatives; mine more pairs")
+        sizes = np.array([len(own) for own in self._sources.values()], float)
+        self.rows = int(sizes.sum())
+        self.batch = int(min(keys.batch, sizes.max()))
         """Pairs of a step: the recipe's, or all rows of the largest source where that has fewer."""
-        # A source smaller than a batch would meet its own rows again within one step: it gives all its rows, no more.
-        sizes = np.array([len(stream.rows) for stream in self._streams], float)
-        self._weights = sizes**exponent / (sizes**exponent).sum()
-        self._permutation = lru_cache(maxsize=2 * len(self._streams))(self._make_permutation)
+        self._names = list(self._sources)
+        self._weights = sizes**keys.exponent / (sizes**keys.exponent).sum()
+        self._permutation = lru_cache(maxsize=2 * len(self._names))(self._make_permutation)
         self._schedule = lru_cache(maxsize=4)(self._make_schedule)
 
     def step(self, number: int) -> Step:
@@ -67,65 +73,91 @@ class BatchPlan:
         schedule, before = self._schedule(block)
         chosen = int(schedule[place])
         turn = int(before[chosen] + (schedule[:place] == chosen).sum())
-        stream = self._streams[chosen]
-        size = min(self.batch, len(stream.rows))
-        per_epoch = len(stream.rows) // size
-        epoch, batch = divmod(turn, per_epoch)
+        name = self._names[chosen]
+        # A source smaller than a batch would meet its own rows again within one step: it gives all its rows, no more.
+        size = min(self.batch, len(self._sources[name]))
+        epoch, batch = divmod(turn, len(self._sources[name]) // size)
         rows = self._permutation(chosen, epoch)[batch * size : (batch + 1) * size]
-        return Step(stream.source, stream.part, rows)
+        if not self._keys.negatives:
+            return Step(name, rows)
+        random = self._random(2, number)
+        return Step(name, rows, tuple(self._rows.choose_negatives(rows, self._keys.negatives, random)))
 
     def _random(self, *place: int) -> np.random.Generator:
-        digest = hashlib.sha256(self._key + repr(place).encode()).digest()
+        digest = hashlib.sha256(self._digest + repr(place).encode()).digest()
         return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
 
     def _make_schedule(self, block: int) -> tuple[np.ndarray, np.ndarray]:
         """The sources of a block of steps, and how many steps each source had before it."""
-        before = np.zeros(len(self._streams), np.int64)
+        before = np.zeros(len(self._names), np.int64)
         if block:
             earlier, counts = self._schedule(block - 1)
-            before = counts + np.bincount(earlier, minlength=len(self._streams))
-        drawn = self._random(0, block).choice(len(self._streams), SCHEDULE_BLOCK, p=self._weights)
+            before = counts + np.bincount(earlier, minlength=len(self._names))
+        drawn = self._random(0, block).choice(len(self._names), SCHEDULE_BLOCK, p=self._weights)
         return drawn, before
 
     def _make_permutation(self, chosen: int, epoch: int) -> np.ndarray:
-        stream = self._streams[chosen]
-        rows = stream.rows[self._random(1, chosen, epoch).permutation(len(stream.rows))]
-        return spread_apart(rows, _keys(self._caches[stream.part], rows), min(self.batch, len(rows)))
+        rows = self._sources[self._names[chosen]]
+        rows = rows[self._random(1, chosen, epoch).permutation(len(rows))]
+        return spread_apart(rows, _keys(self._rows, rows), min(self.batch, len(rows)))
 
 
 def spread_apart(rows: np.ndarray, keys: np.ndarray, batch: int) -> np.ndarray:
-    """The rows, with those moved whose key already stands in their batch, to a batch near by which lacks it.
+    """The rows, with those moved whose key already stands in their batch, to another batch that lacks it.
 
     `keys` is (rows, keys of a row), int64, and no two keys of different meaning are equal. Only rows that collide and
-    those that they change places with are touched; a row that fits nowhere near stays, and the loss masks it.
+    those that they change places with are touched. A row whose key stands in every batch stays, and the loss masks it.
     """
     order = np.arange(len(rows))
     batches = len(rows) // batch
     if batches < 2:
         return rows
     held = [_count(keys[start : start + batch]) for start in range(0, batches * batch, batch)]
+    tried: Counter[int] = Counter()
     for place in _colliding(keys, batch, batches):
         here = place // batch
-        if not any(held[here].get(key, 0) > 1 for key in set(keys[order[place]].tolist())):
+        doubled = [key for key in set(keys[order[place]].tolist()) if held[here].get(key, 0) > 1]
+        if not doubled:
             continue
-        for distance in range(1, min(_SWAP_REACH, batches - 1) + 1):
-            there = (here + distance) % batches
-            other = there * batch + place % batch
-            if _fits(held[there], keys[order[place]], keys[order[other]]) and _fits(
-                held[here], keys[order[other]], keys[order[place]]
-            ):
-                for at, gone, come in ((here, place, other), (there, other, place)):
-                    _move(held[at], keys[order[gone]], keys[order[come]])
-                order[place], order[other] = order[other], order[place]
-                break
+        # A batch that once had no place for a key hardly ever gets one, so a key's search goes on where it stopped.
+        key = min(doubled)
+        while tried[key] < batches:
+            there = (key + tried[key]) % batches
+            other = _partner(held[here], held[there], keys, order, place, there * batch, batch)
+            if there == here or other is None:
+                tried[key] += 1
+                continue
+            for at, gone, come in ((here, place, other), (there, other, place)):
+                _move(held[at], keys[order[gone]], keys[order[come]])
+            order[place], order[other] = order[other], order[place]
+            break
     return rows[order]
 
 
-def _keys(cache: TokenCache, rows: np.ndarray) -> np.ndarray:
+def _partner(
+    here: dict[int, int],
+    there: dict[int, int],
+    keys: np.ndarray,
+    order: np.ndarray,
+    place: int,
+    start: int,
+    batch: int,
+) -> int | None:
+    """The place in the batch from `start` whose row can change with the one at `place`, so that neither collides."""
+    coming = keys[order[place]]
+    for step in range(min(_PARTNERS, batch)):
+        other = start + (place + step) % batch
+        going = keys[order[other]]
+        if _fits(there, coming, going) and _fits(here, going, coming):
+            return other
+    return None
+
+
+def _keys(data: TrainRows, rows: np.ndarray) -> np.ndarray:
     """What must not meet: side hashes (of either side alike) and clusters; a null cluster is the row's anchor hash."""
-    anchor, positive = cache.arrays["anchor_hash"][rows], cache.arrays["positive_hash"][rows]
+    anchor, positive = data.take("anchor_hash", rows), data.take("positive_hash", rows)
     # Clusters and hashes are both 64 random bits; the constant keeps a cluster from meaning a side by design.
-    cluster = np.where(cache.arrays["has_cluster"][rows], cache.arrays["cluster"][rows] ^ 0x5DEECE66D, anchor)
+    cluster = np.where(data.take("has_cluster", rows), data.take("cluster", rows) ^ 0x5DEECE66D, anchor)
     return np.stack([anchor, positive, cluster], axis=1)
 
 
@@ -159,17 +191,3 @@ def _move(held: dict[int, int], going: np.ndarray, coming: np.ndarray) -> None:
         held[key] -= 1
     for key in set(coming.tolist()):
         held[key] = held.get(key, 0) + 1
-
-
-def _streams(caches: Sequence[TokenCache]) -> list[_Stream]:
-    """Every source of every set with two rows or more, by set and name of the source."""
-    streams = []
-    for part, cache in enumerate(caches):
-        source = np.asarray(cache.arrays["source"])
-        for name in sorted(cache.sources):
-            rows = np.flatnonzero(source == cache.sources.index(name))
-            if len(rows) > 1:
-                streams.append(_Stream(name, part, rows))
-    if not streams:
-        raise ValueError("no source has two pairs, so there are no in-batch negatives; mine more pairs")
-    return streams

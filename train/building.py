@@ -12,13 +12,17 @@ import torch
 from tokenizers import Tokenizer
 
 from schemas.pair_set import read_manifest, read_pair_set
-from train.batch_plan import BatchPlan
+from schemas.where import parse_where
+from train.base_model import find_base
+from train.batch_plan import BatchKeys, BatchPlan
 from train.encoder import SIDES, Encoder, Side
+from train.loss import INITIAL_TEMPERATURE
 from train.progress import Meter
 from train.recipe import Recipe
 from train.run_folder import RunFolder
 from train.static_encoder import StaticEncoder, distinct
 from train.token_cache import ROWS_AT_ONCE, SPLIT, TokenCache, open_or_make
+from train.train_rows import TrainRows, rows_where
 from train.word_tokenizer import train_marked_tokenizer, train_word_tokenizer
 
 # The files of a deduplicated set are in a shuffled order, so the first rows are a fair sample.
@@ -41,7 +45,17 @@ def build_encoder(recipe: Recipe, data: Sequence[str], run: RunFolder) -> Encode
     if recipe.encoder == "small":
         tokenizer = _own_tokenizer(recipe, data, run)
         return from_scratch(tokenizer, asdict(recipe.small), recipe.pooling, recipe.length)
-    return from_base(str(recipe.base), recipe.pooling, recipe.length, recipe.side_delimiters())
+    encoder = from_base(str(recipe.base), recipe.pooling, recipe.length, recipe.side_delimiters(), recipe.padding_side)
+    encoder.choose_trainable(recipe.trainable, recipe.lora)
+    return encoder
+
+
+def first_temperature(recipe: Recipe) -> float:
+    """The recipe's, or that at which the base's own training ended, or CLIP's."""
+    if recipe.initial_temperature is not None:
+        return recipe.initial_temperature
+    settings = find_base(str(recipe.base)).settings if recipe.base else None
+    return (settings or {}).get("temperature") or INITIAL_TEMPERATURE
 
 
 def build_caches(
@@ -52,14 +66,26 @@ def build_caches(
     caches = []
     for name in data:
         with Meter(f"tokens of {name}", read_manifest(name).splits.get(SPLIT, 0), quiet=quiet) as meter:
-            caches.append(open_or_make(name, encoder, lengths, folder, lambda done, total, meter=meter: meter.at(done)))
+            made = open_or_make(
+                name,
+                encoder,
+                lengths,
+                folder,
+                lambda done, total, meter=meter: meter.at(done),
+                negatives=recipe.kept_negatives,
+            )
+            caches.append(made)
     return caches
 
 
-def build_plan(recipe: Recipe, data: Sequence[str], caches: Sequence[TokenCache]) -> BatchPlan:
-    """The batch plan of a recipe over pair sets."""
+def build_plan(recipe: Recipe, data: Sequence[str], rows: TrainRows) -> BatchPlan:
+    """The batch plan of a recipe over pair sets. ValueError where its `where` leaves no rows to train on."""
     data_ids = [read_manifest(name).data_id for name in data]
-    return BatchPlan(caches, data_ids, batch=recipe.batch, exponent=recipe.source_exponent, seed=recipe.seed)
+    keys = BatchKeys(recipe.batch, recipe.source_exponent, recipe.seed, recipe.where, recipe.negatives)
+    kept = [rows_where(name, recipe.where) for name in data] if recipe.where else []
+    if kept and not any(found.any() for found in kept):
+        raise ValueError(f"no train row of the data matches {recipe.where!r}; loosen the expression")
+    return BatchPlan(rows, data_ids, keys, kept)
 
 
 def start_static_weights(encoder: StaticEncoder, caches: Sequence[TokenCache], power: float) -> None:
@@ -79,10 +105,11 @@ def _own_tokenizer(recipe: Recipe, data: Sequence[str], run: RunFolder) -> Token
     """The run's tokenizer: the one it has, for a resumed run, or one trained now."""
     if run.tokenizer.is_file():
         return Tokenizer.from_file(str(run.tokenizer))
+    texts = _Texts(data, recipe.where)
     if recipe.encoder == "static":
-        tokenizer = train_word_tokenizer(_Texts(data), recipe.static.vocabulary)
+        tokenizer = train_word_tokenizer(texts, recipe.static.vocabulary)
     else:
-        tokenizer = train_marked_tokenizer(_Texts(data), recipe.small.vocabulary)
+        tokenizer = train_marked_tokenizer(texts, recipe.small.vocabulary)
     run.tokenizer.parent.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(run.tokenizer))
     return tokenizer
@@ -93,14 +120,17 @@ class _Texts:
     """Both sides of the sets' first pairs; may be read several times."""
 
     data: Sequence[str]
+    where: str | None
 
     def __iter__(self) -> Iterator[str]:
         for name in self.data:
-            yield from islice(_pair_texts(name), 2 * TOKENIZER_PAIRS // len(self.data))
+            yield from islice(_pair_texts(name, self.where), 2 * TOKENIZER_PAIRS // len(self.data))
 
 
-def _pair_texts(name: str) -> Iterator[str]:
-    for batch in read_pair_set(name, SPLIT).scanner(list(SIDES), batch_size=ROWS_AT_ONCE).to_batches():
+def _pair_texts(name: str, where: str | None) -> Iterator[str]:
+    condition = parse_where(where).expression if where else None
+    scanner = read_pair_set(name, SPLIT).scanner(list(SIDES), filter=condition, batch_size=ROWS_AT_ONCE)
+    for batch in scanner.to_batches():
         for anchor, positive in zip(*(batch.column(side).to_pylist() for side in SIDES), strict=True):
             yield anchor
             yield positive

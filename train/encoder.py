@@ -18,6 +18,9 @@ from train.ragged import Ragged
 
 Side = Literal["anchor", "positive"]
 SIDES: tuple[Side, ...] = ("anchor", "positive")
+Role = Literal["anchor", "positive", "negative"]
+SIDE_OF: dict[Role, Side] = {"anchor": "anchor", "positive": "positive", "negative": "positive"}
+"""A hard negative is read as what it competes with."""
 
 
 def check_side(side: str) -> None:

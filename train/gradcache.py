@@ -9,7 +9,7 @@ tokens: nearly no padding, and few shapes. The last chunk of all keeps its graph
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from train.encoder import Encoder, Side
+from train.encoder import SIDE_OF, Encoder, Role
 from train.ragged import Ragged
 
-LossFunction = Callable[[Tensor, Tensor], Tensor]
+LossFunction = Callable[[Mapping[Role, Tensor]], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,50 +58,49 @@ def cut_chunks(lengths: np.ndarray, budget: int) -> list[np.ndarray]:
 
 
 def embed_and_backward(
-    encoder: Encoder, sides: Mapping[Side, Ragged], loss_of: LossFunction, budget: int | None
+    encoder: Encoder, texts: Mapping[Role, Ragged], loss_of: LossFunction, budget: int | None
 ) -> Tensor:
-    """Adds the gradient of ``loss_of(anchor vectors, positive vectors)`` to every parameter; returns the loss.
+    """Adds the gradient of ``loss_of(vectors of each role)`` to every parameter; returns the loss.
 
-    `budget` is the number of padded tokens of a chunk; None embeds each side whole and keeps its graph (no GradCache).
+    `budget` is the number of padded tokens of a chunk; None embeds each role whole and keeps its graph (no GradCache).
     """
     if budget is None:
-        loss = loss_of(*(encoder.embed(tokens, side) for side, tokens in sides.items()))
+        loss = loss_of({role: encoder.embed(tokens, SIDE_OF[role]) for role, tokens in texts.items()})
         loss.backward()
         return loss.detach()
-    work = [(side, rows) for side, tokens in sides.items() for rows in cut_chunks(tokens.lengths, budget)]
-    vectors, states, last = _first_pass(encoder, sides, work)
-    leaves = {side: whole.requires_grad_() for side, whole in vectors.items()}
-    loss = loss_of(*leaves.values())
+    work = [(role, rows) for role, tokens in texts.items() for rows in cut_chunks(tokens.lengths, budget)]
+    leaves, states, last = _first_pass(encoder, texts, work)
+    loss = loss_of(leaves)
     loss.backward()
     after = RandomState.capture(encoder.device)
-    _send_back(leaves, work[-1], last)
-    for (side, rows), state in zip(work[:-1], states, strict=True):
+    if work:
+        _send_back(leaves, work[-1], last)
+    for (role, rows), state in zip(work[:-1], states, strict=True):
         state.restore(encoder.device)
-        _send_back(leaves, (side, rows), encoder.embed(sides[side].take(rows), side))
+        _send_back(leaves, (role, rows), encoder.embed(texts[role].take(rows), SIDE_OF[role]))
     after.restore(encoder.device)
     return loss.detach()
 
 
 def _first_pass(
-    encoder: Encoder, sides: Mapping[Side, Ragged], work: Iterable[tuple[Side, np.ndarray]]
-) -> tuple[dict[Side, Tensor], list[RandomState], Tensor]:
+    encoder: Encoder, texts: Mapping[Role, Ragged], work: Sequence[tuple[Role, np.ndarray]]
+) -> tuple[dict[Role, Tensor], list[RandomState], Tensor | None]:
     """All vectors without graphs, the random state before each chunk but the last, the last chunk with its graph."""
-    work = list(work)
-    vectors: dict[Side, Tensor] = {}
+    wide = torch.promote_types(next(encoder.parameters()).dtype, torch.float32)
+    shape = {role: (len(tokens), encoder.dimension) for role, tokens in texts.items()}
+    vectors = {role: torch.zeros(size, dtype=wide, device=encoder.device) for role, size in shape.items()}
     states: list[RandomState] = []
-    for place, (side, rows) in enumerate(work):
+    part = None
+    for place, (role, rows) in enumerate(work):
         is_last = place == len(work) - 1
         if not is_last:
             states.append(RandomState.capture(encoder.device))
         with nullcontext() if is_last else torch.no_grad():
-            part = encoder.embed(sides[side].take(rows), side)
-        if side not in vectors:
-            wide = torch.promote_types(part.dtype, torch.float32)
-            vectors[side] = part.new_zeros((len(sides[side]), part.shape[1]), dtype=wide)
-        vectors[side][torch.from_numpy(rows).to(part.device)] = part.detach().to(vectors[side].dtype)
-    return vectors, states, part
+            part = encoder.embed(texts[role].take(rows), SIDE_OF[role])
+        vectors[role][torch.from_numpy(rows).to(part.device)] = part.detach().to(wide)
+    return {role: whole.requires_grad_() for role, whole in vectors.items()}, states, part
 
 
-def _send_back(leaves: Mapping[Side, Tensor], chunk: tuple[Side, np.ndarray], part: Tensor) -> None:
-    side, rows = chunk
-    part.backward(leaves[side].grad[torch.from_numpy(rows).to(part.device)].to(part.dtype))
+def _send_back(leaves: Mapping[Role, Tensor], chunk: tuple[Role, np.ndarray], part: Tensor) -> None:
+    role, rows = chunk
+    part.backward(leaves[role].grad[torch.from_numpy(rows).to(part.device)].to(part.dtype))

@@ -1,10 +1,19 @@
-"""The contrastive loss: symmetric InfoNCE over cosines, with the known false negatives left out.
+"""The contrastive losses: InfoNCE over cosines, with the known false negatives left out, over any number of processes.
 
-logit(i, j) = cos(x_i, y_j) · exp(τ), τ trained; the loss is the mean of the row-wise and the column-wise cross-entropy
-over the diagonal (Neelakantan et al. 2022, eq. 1). τ starts at ln(1/0.07) and stops at ln 100, CLIP's values.
+logit(i, j) = cos(x_i, y_j) · exp(τ), τ trained. With the sums over everything that is not masked,
+
+- ``symmetric`` is the mean of the row-wise and the column-wise cross-entropy over the diagonal (Neelakantan et al.
+  2022, section 2.1); hard negatives, where there are any, are further columns of the rows;
+- ``anchor_to_positive`` is the row-wise cross-entropy alone: each anchor against all positives and all hard negatives
+  of the batch (Zhang et al. 2023);
+- ``four_directions`` divides by one sum of row, column, anchor-anchor and positive-positive terms (GTE, Li et al.
+  2023, section 3.3).
+
+τ starts at ln(1/0.07) and stops at ln 100, CLIP's values.
 
 The square of logits is never held whole: it is made block by block of rows, twice (once for the log-sums of exponents
-of rows and columns, once for the gradient), so memory is linear in the batch.
+of rows and columns, once for the gradient), so memory is linear in the batch. Every process makes the rows of its own
+anchors; column sums and the gradients of other processes' positives are added up over the processes.
 """
 
 from __future__ import annotations
@@ -12,9 +21,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from train.processes import ALONE, Processes
 
 INITIAL_TEMPERATURE = 0.07
 HIGHEST_LOG_SCALE = math.log(100.0)
@@ -23,16 +35,20 @@ BLOCK_ROWS = 512
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a batch's rows are known to share; each int64 of (rows,). `has_cluster` is False where cluster is null."""
+    """What the rows of a global batch are known to share; each int64 of (rows,). Null clusters equal nothing."""
 
     anchor_hash: Tensor
     positive_hash: Tensor
     cluster: Tensor
     has_cluster: Tensor
+    """False where the cluster is null."""
+    negative_cells: tuple[np.ndarray, np.ndarray] | None = None
+    """(row, hard negative of the batch) of each known false negative among those, in order of rows."""
 
     def to(self, device: torch.device) -> Identity:
         """The same on another device."""
-        return Identity(*(getattr(self, name).to(device) for name in self.__slots__))
+        names = ("anchor_hash", "positive_hash", "cluster", "has_cluster")
+        return Identity(*(getattr(self, name).to(device) for name in names), self.negative_cells)
 
 
 def false_negatives(known: Identity, start: int = 0, stop: int | None = None) -> Tensor:
@@ -53,11 +69,11 @@ def false_negatives(known: Identity, start: int = 0, stop: int | None = None) ->
 
 
 class Temperature(nn.Module):
-    """exp(τ), τ trained and held at ln 100 at most."""
+    """exp(τ), τ trained and held at ln 100 at most, or fixed where it is not `trained`."""
 
-    def __init__(self, initial: float = INITIAL_TEMPERATURE) -> None:
+    def __init__(self, initial: float = INITIAL_TEMPERATURE, *, trained: bool = True) -> None:
         super().__init__()
-        self.log_scale = nn.Parameter(torch.tensor(math.log(1.0 / initial)))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1.0 / initial)), requires_grad=trained)
 
     def forward(self) -> Tensor:
         """The factor of the cosines."""
@@ -66,101 +82,239 @@ class Temperature(nn.Module):
     @torch.no_grad()
     def clamp(self) -> None:
         """To be called after each step of the optimizer."""
-        self.log_scale.clamp_(max=HIGHEST_LOG_SCALE)
+        if self.log_scale.requires_grad:
+            self.log_scale.clamp_(max=HIGHEST_LOG_SCALE)
 
 
 def info_nce(
-    anchors: Tensor, positives: Tensor, scale: Tensor, known: Identity | None = None, block: int = BLOCK_ROWS
+    anchors: Tensor,
+    positives: Tensor,
+    scale: Tensor,
+    known: Identity | None = None,
+    *,
+    negatives: Tensor | None = None,
+    kind: str = "symmetric",
+    processes: Processes = ALONE,
+    block: int = BLOCK_ROWS,
 ) -> tuple[Tensor, float]:
-    """The loss (a scalar) and the share of off-diagonal logits that were masked.
+    """The loss of the global batch (a scalar) and the share of its negatives' logits that were masked.
 
-    `anchors` and `positives` are (rows, dimension), not normalised; normalising and logits are in float32 at least,
-    whatever the encoder computes in.
+    `anchors`, `positives` and `negatives` are this process's, (rows, dimension), not normalised; `known` is of all
+    processes' rows. Normalising and logits are in float32 at least, whatever the encoder computes in.
     """
     wide = torch.promote_types(anchors.dtype, torch.float32)
     x, y = F.normalize(anchors.to(wide), dim=-1), F.normalize(positives.to(wide), dim=-1)
+    z = x.new_zeros((0, x.shape[1])) if negatives is None else F.normalize(negatives.to(wide), dim=-1)
+    start = processes.first_row(len(x), x.device)
     # A batch in which no two rows share anything, the usual one, needs no mask at all.
-    masked_logits = 0
+    masked = 0
     if known is not None and _shares_anything(known):
-        masked_logits = _count_masked(known, block)
+        masked = _count_masked(known, start, start + len(x), block)
+    mask = _Mask(known if masked else None, start)
     with torch.autocast(x.device.type, enabled=False):
-        loss = _BlockedInfoNCE.apply(x, y, scale.to(wide), known if masked_logits else None, block)
-    rows = len(anchors)
-    return loss, masked_logits / max(rows * (rows - 1), 1)
+        loss = _BlockedInfoNCE.apply(x, y, z, scale.to(wide), kind, mask, processes, block)
+    counts = processes.sum(torch.tensor([masked, len(x), len(z)], dtype=torch.int64, device=x.device)).tolist()
+    return loss, counts[0] / max(counts[1] * (counts[1] - 1 + counts[2]), 1)
+
+
+def matryoshka_info_nce(
+    dimensions: tuple[int, ...], vectors: tuple[Tensor, Tensor, Tensor | None], scale: Tensor, **settings: object
+) -> tuple[Tensor, float]:
+    """The sum of `info_nce` over the leading `dimensions` and the whole vectors (Kusupati et al. 2022, weights 1)."""
+    width = vectors[0].shape[1]
+    total, share = vectors[0].new_zeros((), dtype=torch.promote_types(vectors[0].dtype, torch.float32)), 0.0
+    for size in (*(size for size in dimensions if size < width), width):
+        x, y, z = (None if part is None else part[:, :size] for part in vectors)
+        loss, share = info_nce(x, y, scale, negatives=z, **settings)
+        total = total + loss
+    return total, share
+
+
+@dataclass(frozen=True, slots=True)
+class _Mask:
+    """The known false negatives of this process's rows, which begin at `start` of the global batch."""
+
+    known: Identity | None
+    start: int
+
+    def hide(self, logits: Tensor, first: int, rows: int) -> None:
+        """Takes the masked cells out of some of this process's logits with positives, or with the like side."""
+        if self.known is not None:
+            begin = self.start + first
+            logits.masked_fill_(false_negatives(self.known, begin, begin + rows), -math.inf)
+
+    def hide_negatives(self, logits: Tensor, first: int, rows: int) -> None:
+        """The same of logits with hard negatives."""
+        if self.known is not None and self.known.negative_cells is not None:
+            begin = self.start + first
+            cells, columns = self.known.negative_cells
+            low, high = np.searchsorted(cells, [begin, begin + rows])
+            where = (torch.from_numpy(cells[low:high] - begin), torch.from_numpy(columns[low:high]))
+            logits[where[0].to(logits.device), where[1].to(logits.device)] = -math.inf
 
 
 def _shares_anything(known: Identity) -> bool:
-    """Whether any value of hashes (both sides together) or of clusters stands twice."""
+    """Whether any value of hashes (both sides together) or of clusters stands twice, or a hard negative is known."""
+    if known.negative_cells is not None and len(known.negative_cells[0]):
+        return True
     # A pair whose two sides are equal counts twice here, and costs only the longer way.
     hashes = torch.cat([known.anchor_hash, known.positive_hash])
     clusters = known.cluster[known.has_cluster]
     return len(hashes.unique()) < len(hashes) or len(clusters.unique()) < len(clusters)
 
 
-def _count_masked(known: Identity, block: int) -> int:
-    rows = len(known.cluster)
-    return sum(int(false_negatives(known, start, start + block).sum()) for start in range(0, rows, block))
+def _count_masked(known: Identity, start: int, stop: int, block: int) -> int:
+    found = sum(int(false_negatives(known, at, min(at + block, stop)).sum()) for at in range(start, stop, block))
+    if known.negative_cells is not None:
+        found += int(np.diff(np.searchsorted(known.negative_cells[0], [start, stop]))[0])
+    return found
 
 
 class _BlockedInfoNCE(torch.autograd.Function):
     """Loss and gradient in one pass: a scalar's gradient with respect to the cosines is known in closed form.
 
-    With P the row-wise and Q the column-wise softmax, d loss / d logit = (P + Q) / 2n - I / n.
+    With P the softmax of rows and Q that of columns over n rows, d loss / d logit is (P + Q) / 2n - I / n where the
+    loss is symmetric, P / n - I / n where it is of the rows alone; with four directions P and Q are shares of the one
+    sum of row i, and of row j, and stand undivided: (P + Q) / n - I / n.
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, y: Tensor, scale: Tensor, known: Identity | None, block: int) -> Tensor:  # noqa: ANN001
-        rows, factor = len(x), float(scale)
-        space = x.new_empty(2, min(block, rows), rows)
-        row_sums, column_sums = _log_sums(x, y, factor, known, block, space)
-        grad_x, grad_y = torch.empty_like(x), torch.zeros_like(y)
-        for start in range(0, rows, block):
-            part = slice(start, min(start + block, rows))
-            logits, spare = _logits(x, y, factor, known, part, space)
-            torch.sub(logits, column_sums, out=spare).exp_()
-            gradient = logits.sub_(row_sums[part, None]).exp_().add_(spare).div_(2 * rows)
-            gradient.diagonal(start).sub_(1.0 / rows)
-            torch.mm(gradient, y, out=grad_x[part])
-            grad_y.addmm_(gradient.T, x[part])
-        # cos = x · y, so the gradient of the scale is the sum of gradient times cosine.
-        ctx.save_for_backward(grad_x * factor, grad_y * factor, (grad_x * x).sum())
-        diagonal = (x * y).sum(1).mul_(factor)
-        return ((row_sums + column_sums) / 2 - diagonal).mean()
+    def forward(ctx, x, y, z, scale, kind, mask, processes, block):  # noqa: ANN001, ANN205
+        batch = _Batch(x, y, z, float(scale), mask, processes, block)
+        row_sums, column_sums = batch.log_sums()
+        diagonal = (x * y).sum(1).mul_(batch.factor)
+        mine = slice(mask.start, mask.start + len(x))
+        if kind == "symmetric":
+            per_row = (row_sums + column_sums[mine]) / 2 - diagonal
+            gradients = batch.gradients(row_sums, column_sums, 0.5, 0.5)
+        elif kind == "anchor_to_positive":
+            per_row = row_sums - diagonal
+            gradients = batch.gradients(row_sums, None, 1.0, 0.0)
+        else:
+            anchors, _ = processes.gather_rows(x)
+            like = [batch.like_sums(x, anchors), batch.like_sums(y, batch.positives)]
+            sums = torch.logsumexp(torch.stack([row_sums, column_sums[mine], *like]), dim=0)
+            per_row = sums - diagonal
+            gradients = batch.gradients(sums, processes.gather_rows(sums)[0], 1.0, 1.0)
+            _add_like_gradients(batch, gradients, sums, anchors)
+        ctx.processes, ctx.factor = processes, batch.factor
+        ctx.save_for_backward(gradients.x, gradients.y, gradients.z, gradients.scale)
+        return processes.sum(per_row.sum()) / batch.rows
 
     @staticmethod
-    def backward(ctx, upstream: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN001
-        grad_x, grad_y, grad_scale = ctx.saved_tensors
-        return upstream * grad_x, upstream * grad_y, upstream * grad_scale, None, None
+    def backward(ctx, upstream):  # noqa: ANN001, ANN205
+        x, y, z, scale = ctx.saved_tensors
+        # The processes' gradients will be averaged, and their sum is meant.
+        outer = upstream * ctx.processes.size
+        inner = outer * ctx.factor
+        return inner * x, inner * y, inner * z, outer * scale, None, None, None, None
 
 
-def _log_sums(
-    x: Tensor, y: Tensor, factor: float, known: Identity | None, block: int, space: Tensor
-) -> tuple[Tensor, Tensor]:
-    """log Σ exp of each row and of each column of the logits."""
-    rows = len(x)
-    row_sums = x.new_empty(rows)
-    highest, sums = x.new_full((rows,), -math.inf), x.new_zeros(rows)
-    for start in range(0, rows, block):
-        part = slice(start, min(start + block, rows))
-        logits, spare = _logits(x, y, factor, known, part, space)
-        peak = logits.amax(1)
-        row_sums[part] = torch.sub(logits, peak[:, None], out=spare).exp_().sum(1).log_() + peak
-        # The running sum of each column, rescaled whenever its maximum rises (online log-sum-exp). A column may so far
-        # hold only masked logits: then its maximum is -inf, and it has nothing to rescale.
-        raised = torch.maximum(highest, logits.amax(0))
-        shift = torch.where(raised == -math.inf, 0.0, raised)
-        sums = sums * (highest - shift).exp_() + torch.sub(logits, shift, out=spare).exp_().sum(0)
-        highest = raised
-    return row_sums, highest + sums.log_()
+@dataclass(slots=True)
+class _Gradients:
+    """Of the loss with respect to this process's vectors, divided by the factor of cosines, and to that factor."""
+
+    x: Tensor
+    y: Tensor
+    z: Tensor
+    scale: Tensor
 
 
-def _logits(
-    x: Tensor, y: Tensor, factor: float, known: Identity | None, part: slice, space: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The logits of some rows, in the first half of `space`; the second half is handed back for the caller's use."""
-    logits, spare = space[0, : part.stop - part.start], space[1, : part.stop - part.start]
-    torch.mm(x[part], y.T, out=logits)
-    logits.mul_(factor)
-    if known is not None:
-        logits.masked_fill_(false_negatives(known, part.start, part.stop), -math.inf)
-    return logits, spare
+class _Batch:
+    """This process's anchors against the positives and hard negatives of all."""
+
+    def __init__(
+        self, x: Tensor, y: Tensor, z: Tensor, factor: float, mask: _Mask, processes: Processes, block: int
+    ) -> None:
+        self.x, self.y, self.factor, self.mask, self.processes = x, y, factor, mask, processes
+        self.positives, _ = processes.gather_rows(y)
+        self.negatives, self.first_negative = processes.gather_rows(z)
+        self.mine, self.own_negatives = slice(mask.start, mask.start + len(x)), len(z)
+        self.rows = len(self.positives)
+        self.blocks = [slice(at, min(at + block, len(x))) for at in range(0, len(x), block)]
+        self._space = x.new_empty(2, min(block, len(x)), self.rows + len(self.negatives))
+
+    def log_sums(self) -> tuple[Tensor, Tensor]:
+        """log Σ exp of each of this process's rows and of every column of positives."""
+        row_sums = self.x.new_empty(len(self.x))
+        highest, sums = self.x.new_full((self.rows,), -math.inf), self.x.new_zeros(self.rows)
+        for part in self.blocks:
+            logits, spare = self._logits(part)
+            peak = logits.amax(1)
+            row_sums[part] = torch.sub(logits, peak[:, None], out=spare).exp_().sum(1).log_() + peak
+            # The running sum of each column, rescaled whenever its maximum rises (online log-sum-exp). A column may
+            # so far hold only masked logits: then its maximum is -inf, and it has nothing to rescale.
+            square, scratch = logits[:, : self.rows], spare[:, : self.rows]
+            raised = torch.maximum(highest, square.amax(0))
+            shift = torch.where(raised == -math.inf, 0.0, raised)
+            sums = sums * (highest - shift).exp_() + torch.sub(square, shift, out=scratch).exp_().sum(0)
+            highest = raised
+        top = self.processes.highest(highest.clone())
+        sums = self.processes.sum(sums * (highest - top).exp_())
+        return row_sums, top + sums.log_()
+
+    def gradients(
+        self, row_sums: Tensor, column_sums: Tensor | None, row_weight: float, column_weight: float
+    ) -> _Gradients:
+        """Of the terms between anchors and positives or hard negatives, for the given sums that they are shares of."""
+        grad_x, grad_y = torch.empty_like(self.x), torch.zeros_like(self.positives)
+        grad_z = torch.zeros_like(self.negatives)
+        for part in self.blocks:
+            logits, spare = self._logits(part)
+            if column_sums is not None:
+                columns = torch.sub(logits[:, : self.rows], column_sums, out=spare[:, : self.rows]).exp_()
+            gradient = logits.sub_(row_sums[part, None]).exp_().mul_(row_weight / self.rows)
+            square, hard = gradient[:, : self.rows], gradient[:, self.rows :]
+            if column_sums is not None:
+                square.add_(columns, alpha=column_weight / self.rows)
+            square.diagonal(self.mask.start + part.start).sub_(1.0 / self.rows)
+            torch.mm(square, self.positives, out=grad_x[part])
+            grad_x[part].addmm_(hard, self.negatives)
+            grad_y.addmm_(square.T, self.x[part])
+            grad_z.addmm_(hard.T, self.x[part])
+        # cos = x · y, so the gradient of the scale is the sum of gradient times cosine.
+        scale = (grad_x * self.x).sum()
+        own = slice(self.first_negative, self.first_negative + self.own_negatives)
+        return _Gradients(grad_x, self.processes.sum(grad_y)[self.mine], self.processes.sum(grad_z)[own], scale)
+
+    def like_sums(self, own: Tensor, everyone: Tensor) -> Tensor:
+        """log Σ exp of each of this process's rows against the other rows of its own side."""
+        sums = own.new_empty(len(own))
+        for part in self.blocks:
+            torch.logsumexp(self._like_logits(own, everyone, part), dim=1, out=sums[part])
+        return sums
+
+    def like_gradients(self, own: Tensor, everyone: Tensor, sums: Tensor) -> tuple[Tensor, Tensor]:
+        """Of those terms as shares of `sums`: with respect to this process's vectors, and to the scale."""
+        grad_own, grad_all = torch.empty_like(own), torch.zeros_like(everyone)
+        for part in self.blocks:
+            gradient = self._like_logits(own, everyone, part).sub_(sums[part, None]).exp_().div_(self.rows)
+            torch.mm(gradient, everyone, out=grad_own[part])
+            grad_all.addmm_(gradient.T, own[part])
+        return grad_own + self.processes.sum(grad_all)[self.mine], (grad_own * own).sum()
+
+    def _logits(self, part: slice) -> tuple[Tensor, Tensor]:
+        """The logits of some rows, in the first half of the space; the second half is for the caller's use."""
+        size = part.stop - part.start
+        logits, spare = self._space[0, :size], self._space[1, :size]
+        torch.mm(self.x[part], self.positives.T, out=logits[:, : self.rows])
+        if len(self.negatives):
+            torch.mm(self.x[part], self.negatives.T, out=logits[:, self.rows :])
+        logits.mul_(self.factor)
+        self.mask.hide(logits[:, : self.rows], part.start, size)
+        self.mask.hide_negatives(logits[:, self.rows :], part.start, size)
+        return logits, spare
+
+    def _like_logits(self, own: Tensor, everyone: Tensor, part: slice) -> Tensor:
+        logits = torch.mm(own[part], everyone.T).mul_(self.factor)
+        self.mask.hide(logits, part.start, part.stop - part.start)
+        logits.diagonal(self.mask.start + part.start).fill_(-math.inf)
+        return logits
+
+
+def _add_like_gradients(batch: _Batch, gradients: _Gradients, sums: Tensor, anchors: Tensor) -> None:
+    more_x, scale_x = batch.like_gradients(batch.x, anchors, sums)
+    more_y, scale_y = batch.like_gradients(batch.y, batch.positives, sums)
+    gradients.x = gradients.x + more_x
+    gradients.y = gradients.y + more_y
+    gradients.scale = gradients.scale + scale_x + scale_y

@@ -1,10 +1,13 @@
-"""The card of a trained model: what it is, what it was made from, and how to use it."""
+"""The folder of a trained model, and its card: what it is, what it was made from, and how to use it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
 
-from train.recipe import Recipe
+from train import checkpoint
+from train.model_folder import CARD_NAME, add_settings
+from train.run_folder import RunFolder
+from train.training import Learner, Material, Result
 
 CARD = """---
 library_name: sentence-transformers
@@ -36,6 +39,7 @@ print(model.similarity(anchors, positives))
 | steps | {steps:,}, of {batch:,} pairs at most |
 | loss of the last step | {loss} |
 | temperature at the end | {temperature:.4f} |
+| MRR on the validation split | {score} |
 
 ## Recipe
 
@@ -44,25 +48,32 @@ print(model.similarity(anchors, positives))
 """
 
 
-def model_card(
-    recipe: Recipe,
-    *,
-    dimension: int,
-    rows: int,
-    data_ids: Sequence[str],
-    steps: int,
-    batch: int,
-    loss: float | None,
-    temperature: float,
-) -> str:
-    """The card's text, with the header that the Hugging Face hub reads."""
-    return CARD.format(
-        dimension=dimension,
-        rows=rows,
-        data_ids=", ".join(f"`{value}`" for value in data_ids),
+def write_model(
+    material: Material, learner: Learner, run: RunFolder, origin: checkpoint.Origin, result: Result
+) -> None:
+    """Writes RUN/model, whole or not at all, of the weights of the checkpoint that the recipe exports."""
+    made_from = checkpoint.latest(run.checkpoints)
+    if material.recipe.export == "best":
+        made_from = checkpoint.best(run.checkpoints) or made_from
+    steps = checkpoint.load_weights(made_from, learner) if made_from else result.steps
+    encoder = learner.encoder.eval()
+    temperature = 1.0 / float(learner.temperature().detach())
+    part = run.root / "model.part"
+    shutil.rmtree(part, ignore_errors=True)
+    encoder.save(part)
+    add_settings(part, {"temperature": temperature})
+    score = checkpoint.score_of(made_from) if made_from else None
+    text = CARD.format(
+        dimension=encoder.dimension,
+        rows=material.plan.rows,
+        data_ids=", ".join(f"`{value}`" for value in origin.data_ids),
         steps=steps,
-        batch=batch,
-        loss="not known" if loss is None else f"{loss:.4f}",
+        batch=material.plan.batch,
+        loss="not known" if result.loss is None else f"{result.loss:.4f}",
         temperature=temperature,
-        recipe=recipe.to_yaml(),
+        score="not measured in training; `pairmill evaluate` does" if score is None else f"{score:.4f}",
+        recipe=material.recipe.to_yaml(),
     )
+    (part / CARD_NAME).write_text(text, encoding="utf-8")
+    shutil.rmtree(run.model, ignore_errors=True)
+    part.replace(run.model)

@@ -52,6 +52,11 @@ def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     write_json(folder / SETTINGS_NAME, {"format": "pairmill encoder", **settings})
 
 
+def add_settings(folder: Path, more: Mapping[str, Any]) -> None:
+    """Adds to what `write_settings` wrote."""
+    write_settings(folder, {**(read_settings(folder) or {}), **more})
+
+
 def read_settings(folder: Path) -> dict[str, Any] | None:
     """The settings of a model folder of ours; None for any other folder."""
     path = folder / SETTINGS_NAME

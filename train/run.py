@@ -2,7 +2,7 @@
 
 In: pair sets and a recipe. Out: RUN/model (what sentence-transformers loads), RUN/checkpoints, RUN/recipe.yaml and
 RUN/metrics.jsonl. Exit status: 0 done or stopped by SIGTERM with a checkpoint, 1 the training failed, 2 the arguments
-are wrong.
+are wrong. On several processes: ``torchrun --nproc-per-node 8 train/run.py …``.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ if not __package__:  # run as a script: Python put this folder on the path, wher
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import argparse
-import shutil
 import time
-from collections.abc import Sequence
-from tempfile import TemporaryDirectory
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 import torch
@@ -25,16 +24,20 @@ import torch
 from schemas.pair_set import read_manifest, read_pair_set
 from train import checkpoint
 from train.allocator import keep_freed_memory
-from train.building import build_caches, build_encoder, build_plan, start_static_weights
+from train.batch_plan import Step
+from train.building import build_caches, build_encoder, build_plan, first_temperature, start_static_weights
 from train.command_line import CommandParser
-from train.encoder import Encoder
-from train.model_card import model_card
-from train.model_folder import CARD_NAME
-from train.recipe import Recipe, read_recipe
+from train.loss import Temperature
+from train.model_card import write_model
+from train.processes import Processes, join_processes, leave_processes
+from train.recipe import Recipe
+from train.recipe_file import read_recipe
 from train.run_folder import RunFolder
 from train.static_encoder import StaticEncoder
-from train.token_cache import SPLIT
-from train.training import Learner, LossNotFinite, Result, train
+from train.token_cache import SPLIT, without_tokens
+from train.train_rows import TrainRows
+from train.training import Learner, LossNotFinite, Material, train
+from train.validation import validation_of
 
 PAIRS_NAMED = 20
 """Pairs of a step that an error names; --explain-step prints all."""
@@ -52,97 +55,111 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _explain(recipe, data, args.explain_step)
         if not args.output:
             raise ValueError("give the run's folder with --output")
-        run = RunFolder(Path(args.output))
-        run.prepare(overwrite=args.overwrite, resume=args.resume or args.resume_anyway)
-        return _train(recipe, data, run, device, args)
+        processes, device = join_processes(device)
+        try:
+            return _run(recipe, data, device, processes, args)
+        finally:
+            leave_processes()
     except ValueError as error:
         parser.error(str(error))
-    except LossNotFinite as error:
-        ids = [row["pair_id"] for row in _rows(data[error.step.part], error.step.rows[:PAIRS_NAMED])]
-        print(f"{error}; its pairs begin with {', '.join(ids)} (all: --explain-step {error.number})", file=sys.stderr)
     except (RuntimeError, OSError) as error:
         print(f"the training failed: {error}", file=sys.stderr)
     return 1
 
 
-def _train(recipe: Recipe, data: Sequence[str], run: RunFolder, device: str, args: argparse.Namespace) -> int:
+def _run(recipe: Recipe, data: Sequence[str], device: str, processes: Processes, args: argparse.Namespace) -> int:
+    run = RunFolder(Path(args.output))
+    if processes.is_first:
+        if args.resume and not args.overwrite and run.is_finished:
+            print(f"{run.root} is finished; its model is in {run.model}", file=sys.stderr)
+            return 0
+        run.prepare(overwrite=args.overwrite, resume=bool(args.resume or args.resume_anyway))
+        run.recipe.write_text(recipe.to_yaml(), encoding="utf-8")
+    processes.wait()
+    material, learner, origin = _prepare(recipe, data, run, device, processes, args.quiet)
+    newest = _checkpoint(run, origin, data, args)
     started = time.monotonic()
-    keep_freed_memory()
-    run.recipe.write_text(recipe.to_yaml(), encoding="utf-8")
-    encoder = build_encoder(recipe, data, run)
-    caches = build_caches(recipe, data, encoder, run.tokens, quiet=args.quiet)
-    plan = build_plan(recipe, data, caches)
-    if isinstance(encoder, StaticEncoder):
-        start_static_weights(encoder, caches, recipe.static.idf_power)
-    learner = Learner(encoder, recipe).to(device)
-    manifests = [read_manifest(name) for name in data]
-    origin = checkpoint.Origin(
-        tuple(manifest.data_id for manifest in manifests), encoder.fingerprint(), recipe.to_yaml()
-    )
-    newest = checkpoint.latest(run.checkpoints)
-    if newest and not args.resume_anyway:
-        formerly = {data_id for manifest in manifests for data_id in manifest.formerly}
-        checkpoint.check_origin(newest, origin, formerly)
-    result = train(recipe, plan, caches, learner, run, origin, resume_from=newest, quiet=args.quiet)
+    try:
+        result = train(material, learner, run, origin, resume_from=newest, quiet=args.quiet)
+    except LossNotFinite as error:
+        rows = _rows(data, material.rows, Step(error.step.source, error.step.rows[:PAIRS_NAMED]))
+        ids = ", ".join(row["pair_id"] for row in rows)
+        if processes.is_first:
+            print(f"{error}; its pairs begin with {ids} (all: --explain-step {error.number})", file=sys.stderr)
+        return 1
+    if not processes.is_first:
+        return 0
     if not result.is_finished:
         print(f"stopped after step {result.steps:,}; go on with --resume", file=sys.stderr)
         return 0
-    _write_model(recipe, learner, run, origin, result, plan.rows, plan.batch)
+    write_model(material, learner, run, origin, result)
     if not args.quiet:
-        seconds = time.monotonic() - started
         loss = "" if result.loss is None else f", loss {result.loss:.4f}"
+        seconds = time.monotonic() - started
         print(f"{result.steps:,} steps in {seconds:,.0f} s{loss}; the model is in {run.model}", file=sys.stderr)
     return 0
 
 
-def _write_model(
-    recipe: Recipe,
-    learner: Learner,
-    run: RunFolder,
-    origin: checkpoint.Origin,
-    result: Result,
-    rows: int,
-    batch: int,
-) -> None:
-    """Writes RUN/model whole or not at all."""
-    encoder: Encoder = learner.encoder.eval()
-    part = run.root / "model.part"
-    shutil.rmtree(part, ignore_errors=True)
-    encoder.save(part)
-    card = model_card(
-        recipe,
-        dimension=encoder.dimension,
-        rows=rows,
-        data_ids=origin.data_ids,
-        steps=result.steps,
-        batch=batch,
-        loss=result.loss,
-        temperature=1.0 / float(learner.temperature().detach()),
-    )
-    (part / CARD_NAME).write_text(card, encoding="utf-8")
-    shutil.rmtree(run.model, ignore_errors=True)
-    part.replace(run.model)
+def _prepare(
+    recipe: Recipe, data: Sequence[str], run: RunFolder, device: str, processes: Processes, quiet: bool
+) -> tuple[Material, Learner, checkpoint.Origin]:
+    """What trains, and from what. The first process makes tokenizer and token caches, the others read them."""
+    keep_freed_memory()
+    if not processes.is_first:
+        processes.wait()
+    encoder = build_encoder(recipe, data, run)
+    caches = build_caches(recipe, data, encoder, run.tokens, quiet=quiet or not processes.is_first)
+    if processes.is_first:
+        processes.wait()
+    rows = TrainRows(caches)
+    plan = build_plan(recipe, data, rows)
+    if isinstance(encoder, StaticEncoder):
+        start_static_weights(encoder, caches, recipe.static.idf_power)
+    temperature = Temperature(first_temperature(recipe), trained=recipe.train_temperature)
+    learner = Learner(encoder, temperature).to(device)
+    data_ids = tuple(read_manifest(name).data_id for name in data)
+    origin = checkpoint.Origin(data_ids, encoder.fingerprint(), recipe.to_yaml())
+    measure = validation_of(data[0], device) if recipe.evaluate else None
+    return Material(recipe, plan, rows, processes, measure), learner, origin
+
+
+def _checkpoint(
+    run: RunFolder, origin: checkpoint.Origin, data: Sequence[str], args: argparse.Namespace
+) -> Path | None:
+    """Where the run goes on; None where it begins."""
+    newest = checkpoint.latest(run.checkpoints)
+    if newest and not args.resume_anyway:
+        formerly = {data_id for name in data for data_id in read_manifest(name).formerly}
+        checkpoint.check_origin(newest, origin, formerly)
+    return newest
 
 
 def _explain(recipe: Recipe, data: Sequence[str], number: int) -> int:
-    """Prints the pairs of a step. The plan does not depend on tokens, so the smallest encoder serves."""
+    """Prints the pairs of a step. The plan does not depend on tokens."""
     if number < 0:
         raise ValueError("steps are counted from 0: --explain-step takes 0 or more")
-    with TemporaryDirectory() as folder:
-        run = RunFolder(Path(folder))
-        encoder = build_encoder(read_recipe("static-cpu", ["static.vocabulary=300", "static.dimension=1"]), data, run)
-        caches = build_caches(recipe, data, encoder, run.tokens, quiet=True)
-        step = build_plan(recipe, data, caches).step(number)
-    print(f"step {number}: {len(step.rows):,} pairs of {step.source} from {data[step.part]}")
-    for row in _rows(data[step.part], step.rows):
-        print(f"{row['row_id']}\t{_line(row['anchor'])}\t{_line(row['positive'])}")
+    rows = TrainRows([without_tokens(name, recipe.kept_negatives) for name in data])
+    step = build_plan(recipe, data, rows).step(number)
+    print(f"step {number}: {len(step.rows):,} pairs of {step.source}")
+    for row in _rows(data, rows, step):
+        texts = [row["anchor"], row["positive"], *row["negatives"]]
+        print("\t".join([row["row_id"], *map(_line, texts)]))
     return 0
 
 
-def _rows(folder: str, rows: Sequence[int]) -> list[dict[str, str]]:
-    """Ids and texts of train rows by their place in the set's canonical order."""
-    columns = ["row_id", "pair_id", "anchor", "positive"]
-    return read_pair_set(folder, SPLIT).scanner(columns).take(pa.array(rows)).to_pylist()
+def _rows(data: Sequence[str], rows: TrainRows, step: Step) -> Iterator[dict]:
+    """Ids and texts of the pairs of a step in its order, with the hard negatives that it takes."""
+    columns = ["row_id", "pair_id", "anchor", "positive", "negatives"]
+    places = [rows.place(row) for row in step.rows]
+    found: dict[tuple[int, int], dict] = {}
+    for part in {part for part, _ in places}:
+        local = sorted({number for own, number in places if own == part})
+        table = read_pair_set(data[part], SPLIT).scanner(columns).take(pa.array(local))
+        found |= {(part, number): row for number, row in zip(local, table.to_pylist(), strict=True)}
+    for order, place in enumerate(places):
+        row = found[place]
+        chosen = step.negatives[order] if step.negatives else ()
+        yield {**row, "negatives": [row["negatives"][which] for which in chosen]}
 
 
 def _line(text: str, width: int = 80) -> str:
@@ -154,7 +171,8 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     settings = list(args.set)
     if args.steps is not None:
         settings += [f"steps={args.steps}", "epochs=null"]
-    return read_recipe(args.recipe, settings)
+    recipe = read_recipe(args.recipe, settings)
+    return replace(recipe, where=args.where) if args.where is not None else recipe
 
 
 def _pair_set(folder: str) -> str:
@@ -180,7 +198,14 @@ def _parser() -> CommandParser:
     parser.add_argument("--output", help="the run's folder")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="overrides a key of the recipe")
     parser.add_argument("--steps", type=int, help="train this many steps instead of the recipe's")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint, where there is one")
+    parser.add_argument("--where", metavar="EXPRESSION", help="train on these rows: 'language = \"python\"'")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        choices=["auto"],
+        help="go on from the newest checkpoint; where there is none begin, and where all is done end",
+    )
     parser.add_argument("--resume-anyway", action="store_true", help="as --resume, from another recipe or other data")
     parser.add_argument("--overwrite", action="store_true", help="delete what a run left in --output, and start again")
     parser.add_argument("--explain-step", type=int, metavar="N", help="print the pairs of step N and end")

@@ -48,11 +48,16 @@ class RunFolder:
         """The token caches of this run's data."""
         return self.root / "tokens"
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the model is there."""
+        return self.model.is_dir() and read_settings(self.model) is not None
+
     def prepare(self, *, overwrite: bool, resume: bool) -> None:
         """Makes the folder fit to write to. ValueError, with the mend, where it holds what may not be lost."""
         if overwrite:
             self.clear()
-        if self.model.is_dir() and read_settings(self.model) is not None:
+        if self.is_finished:
             raise ValueError(f"{self.root} holds a finished model; give another --output, or --overwrite")
         if self.checkpoints.is_dir() and not resume:
             raise ValueError(

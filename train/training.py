@@ -1,7 +1,8 @@
 """The training loop: step after step of the plan, from wherever the last checkpoint stands.
 
 A step's batch, random numbers and learning rate follow from its number alone, so a run that was killed and goes on
-from a checkpoint takes the very steps that it would have taken.
+from a checkpoint takes the very steps that it would have taken. With several processes each embeds its share of the
+step's rows; the loss is that of the whole batch, and the gradients meet in one exchange a step.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import hashlib
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 import numpy as np
@@ -21,13 +23,15 @@ from torch import Tensor, nn
 
 from train import checkpoint
 from train.batch_plan import BatchPlan, Step
-from train.encoder import SIDES, Encoder
+from train.encoder import SIDES, Encoder, Role
 from train.gradcache import embed_and_backward
-from train.loss import Identity, Temperature, info_nce
+from train.loss import Temperature, matryoshka_info_nce
+from train.processes import ALONE, Processes
 from train.progress import Meter
+from train.ragged import Ragged
 from train.recipe import Recipe
 from train.run_folder import RunFolder
-from train.token_cache import TokenCache
+from train.train_rows import TrainRows
 
 
 class LossNotFinite(RuntimeError):
@@ -41,10 +45,29 @@ class LossNotFinite(RuntimeError):
 class Learner(nn.Module):
     """All that is trained."""
 
-    def __init__(self, encoder: Encoder, recipe: Recipe) -> None:
+    def __init__(self, encoder: Encoder, temperature: Temperature) -> None:
         super().__init__()
         self.encoder = encoder
-        self.temperature = Temperature(recipe.initial_temperature)
+        self.temperature = temperature
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run trains from and how: the same for all its steps."""
+
+    recipe: Recipe
+    plan: BatchPlan
+    rows: TrainRows
+    processes: Processes = ALONE
+    measure: Callable[[Encoder], float] | None = None
+    """Gives a checkpoint's score, higher is better."""
+
+    @property
+    def total_steps(self) -> int:
+        """The steps of the whole run."""
+        if self.recipe.steps is not None:
+            return self.recipe.steps
+        return max(math.ceil(float(self.recipe.epochs or 0) * self.plan.rows / self.plan.batch), 1)
 
 
 @dataclass(frozen=True)
@@ -54,13 +77,6 @@ class Result:
     steps: int
     is_finished: bool
     loss: float | None
-
-
-def total_steps(recipe: Recipe, plan: BatchPlan) -> int:
-    """The steps of the whole run."""
-    if recipe.steps is not None:
-        return recipe.steps
-    return max(math.ceil(float(recipe.epochs or 0) * plan.rows / plan.batch), 1)
 
 
 def make_optimizer(learner: Learner, recipe: Recipe) -> torch.optim.AdamW:
@@ -79,7 +95,11 @@ def make_optimizer(learner: Learner, recipe: Recipe) -> torch.optim.AdamW:
             "weight_decay": recipe.weight_decay,
         },
         {"params": [p for p in wanted if p.ndim <= 1], "rate": recipe.learning_rate, "weight_decay": 0.0},
-        {"params": [learner.temperature.log_scale], "rate": temperature_rate, "weight_decay": 0.0},
+        {
+            "params": [p for p in learner.temperature.parameters() if p.requires_grad],
+            "rate": temperature_rate,
+            "weight_decay": 0.0,
+        },
     ]
     return torch.optim.AdamW(
         [group for group in groups if group["params"]],
@@ -99,37 +119,40 @@ def rate_factor(recipe: Recipe, step: int, total: int) -> float:
 
 
 def train(
-    recipe: Recipe,
-    plan: BatchPlan,
-    caches: Sequence[TokenCache],
+    material: Material,
     learner: Learner,
     run: RunFolder,
     origin: checkpoint.Origin,
     *,
-    resume_from: checkpoint.Path | None = None,
+    resume_from: Path | None = None,
     quiet: bool = False,
 ) -> Result:
     """Trains to the end of the recipe, or until SIGTERM, which saves a checkpoint and ends without an error.
 
-    Raises LossNotFinite with the step's pairs.
+    Raises LossNotFinite with the step's pairs. The first process alone writes.
     """
+    recipe, total, is_first = material.recipe, material.total_steps, material.processes.is_first
     optimizer = make_optimizer(learner, recipe)
-    total = total_steps(recipe, plan)
     start = checkpoint.load(resume_from, learner, optimizer) if resume_from else 0
-    run.keep_metrics_before(start)
+    if is_first:
+        run.keep_metrics_before(start)
     learner.train()
     loss = None
 
     def save(step: int) -> None:
-        checkpoint.save(run.checkpoints, step, origin, learner, optimizer, recipe.keep_checkpoints)
+        if is_first:
+            score = _measure(material, learner, run, step - 1) if material.measure else None
+            checkpoint.save(run.checkpoints, step, origin, learner, optimizer, recipe.keep_checkpoints, score)
+        material.processes.wait()
 
-    with _terminated() as is_terminated, Meter("step", total, done=start, quiet=quiet) as meter:
+    with _terminated() as is_terminated, Meter("step", total, done=start, quiet=quiet or not is_first) as meter:
         for number in range(start, total):
-            metrics = _take_step(recipe, plan, caches, learner, optimizer, number, total)
+            metrics = _take_step(material, learner, optimizer, number)
             loss = metrics["loss"]
-            run.add_metrics(metrics)
+            if is_first:
+                run.add_metrics(metrics)
             meter.at(number + 1, f"loss {loss:.4f}  {metrics['tokens_per_second']:,.0f} tokens/s")
-            if is_terminated():
+            if _any(is_terminated(), material.processes, learner.encoder.device):
                 save(number + 1)
                 return Result(number + 1, number + 1 == total, loss)
             if (number + 1) % recipe.checkpoint_every == 0 or number + 1 == total:
@@ -138,47 +161,67 @@ def train(
 
 
 def _take_step(
-    recipe: Recipe,
-    plan: BatchPlan,
-    caches: Sequence[TokenCache],
-    learner: Learner,
-    optimizer: torch.optim.Optimizer,
-    number: int,
-    total: int,
+    material: Material, learner: Learner, optimizer: torch.optim.Optimizer, number: int
 ) -> dict[str, float | int | str]:
     """One step; returns its line of metrics."""
     started = time.perf_counter()
-    step = plan.step(number)
-    cache = caches[step.part]
-    sides = {side: cache.tokens(side, step.rows) for side in SIDES}
-    tokens = sum(len(ragged.ids) for ragged in sides.values())
+    recipe, processes, total = material.recipe, material.processes, material.total_steps
+    step = material.plan.step(number)
+    texts = texts_of(material.rows, step, processes)
+    tokens = sum(len(ragged.ids) for ragged in texts.values())
     device = learner.encoder.device
-    known = identity_of(cache, step.rows).to(device)
+    known = material.rows.identity(step.rows, step.negatives).to(device)
     masked_share = 0.0
 
-    def loss_of(anchors: Tensor, positives: Tensor) -> Tensor:
+    def loss_of(vectors: Mapping[Role, Tensor]) -> Tensor:
         nonlocal masked_share
-        loss, masked_share = info_nce(anchors, positives, learner.temperature(), known)
+        sides = (vectors["anchor"], vectors["positive"], vectors.get("negative"))
+        settings = {"known": known, "kind": recipe.loss, "processes": processes}
+        loss, masked_share = matryoshka_info_nce(recipe.matryoshka, sides, learner.temperature(), **settings)
         return loss
 
-    _seed_step(recipe.seed, number)
+    _seed_step(recipe.seed, number, processes.rank)
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-        loss = float(embed_and_backward(learner.encoder, sides, loss_of, recipe.chunk_tokens))
+        loss = float(embed_and_backward(learner.encoder, texts, loss_of, recipe.chunk_tokens))
     if not math.isfinite(loss):
         raise LossNotFinite(number, step)
     scale = float(learner.temperature().detach())
+    processes.average_gradients(learner.parameters())
     _update(recipe, learner, optimizer, rate_factor(recipe, number, total))
     return {
         "step": number,
         "loss": loss,
         "temperature": 1.0 / scale,
-        "tokens_per_second": tokens / (time.perf_counter() - started),
+        "tokens_per_second": tokens * processes.size / (time.perf_counter() - started),
         "masked_share": masked_share,
         "source": step.source,
         "pairs": len(step.rows),
         "learning_rate": recipe.learning_rate * rate_factor(recipe, number, total),
     }
+
+
+def texts_of(rows: TrainRows, step: Step, processes: Processes) -> dict[Role, Ragged]:
+    """The tokens of this process's share of a step, by role; without hard negatives where the step has none."""
+    mine = processes.share(np.arange(len(step.rows)))
+    texts: dict[Role, Ragged] = {side: rows.tokens(side, step.rows[mine]) for side in SIDES}
+    if any(len(own) for own in step.negatives):
+        texts["negative"] = rows.negative_tokens(step.rows[mine], [step.negatives[place] for place in mine])
+    return texts
+
+
+def _measure(material: Material, learner: Learner, run: RunFolder, number: int) -> float:
+    """The score of the weights after step `number`, which also goes to the metrics."""
+    learner.eval()
+    score = material.measure(learner.encoder)
+    learner.train()
+    run.add_metrics({"step": number, "eval": {"mrr": score}})
+    return score
+
+
+def _any(flag: bool, processes: Processes, device: torch.device) -> bool:
+    """Whether it is so in any process."""
+    return flag if processes.size == 1 else bool(processes.sum(torch.tensor(int(flag), device=device)))
 
 
 def _update(recipe: Recipe, learner: Learner, optimizer: torch.optim.Optimizer, factor: float) -> None:
@@ -192,16 +235,10 @@ def _update(recipe: Recipe, learner: Learner, optimizer: torch.optim.Optimizer, 
     learner.temperature.clamp()
 
 
-def identity_of(cache: TokenCache, rows: np.ndarray) -> Identity:
-    """What the loss has to know of rows to leave out known false negatives."""
-    names = ("anchor_hash", "positive_hash", "cluster", "has_cluster")
-    return Identity(*(torch.from_numpy(np.array(cache.arrays[name][rows])) for name in names))
-
-
-def _seed_step(seed: int, number: int) -> None:
-    """The random state (dropout) of a step is a function of the seed and its number."""
-    digest = hashlib.sha256(f"step {seed} {number}".encode()).digest()
-    torch.manual_seed(int.from_bytes(digest[:8], "little"))
+def _seed_step(seed: int, number: int, rank: int) -> None:
+    """The random state (dropout) of a step is a function of the seed, its number and the process."""
+    place = f"step {seed} {number}" if rank == 0 else f"step {seed} {number} {rank}"
+    torch.manual_seed(int.from_bytes(hashlib.sha256(place.encode()).digest()[:8], "little"))
 
 
 @contextmanager

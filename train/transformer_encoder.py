@@ -1,31 +1,32 @@
 """Any Hugging Face encoder or decoder as an embedding model: the base's last hidden states, pooled.
 
-Without delimiters a text is framed as the base's own tokenizer frames it. With them (the cpt recipe) the anchor is
-wrapped in one pair of tokens and the positive in another, and pooling "last" reads the closing one. The export keeps
-that in two tokenizers behind sentence-transformers' `Router`: `encode_query` is the anchor, `encode_document` the
-positive. Code of a model's author is never run, and only safetensors are read.
+Without delimiters a text is framed as the base's own tokenizer frames it. With them (the recipes of both papers) the
+anchor is wrapped in one pair of tokens and the positive in another, and pooling "closing" reads the closing one.
+`train.transformer_folder` writes and reads the folder of such an encoder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer, processors
+from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import BertConfig, BertModel, PreTrainedModel, PreTrainedTokenizerFast
 
+from train.base_model import find_base, read_model, read_tokenizer
 from train.encoder import SIDES, Encoder, Side
-from train.model_folder import write_json, write_modules, write_settings
 from train.ragged import Ragged
+from train.recipe import LoraShape
+from train.trainable import AddedRows, freeze_but_biases, with_lora
 from train.word_tokenizer import CLOSING, MASK, OPENING, PADDING, UNKNOWN, cut_tokens, fingerprint
 
-POOLINGS = {"mean": "mean", "cls": "cls", "last": "lasttoken"}  # our name: sentence-transformers'
+POOLINGS = ("closing", "last", "mean", "cls")
 Delimiters = Mapping[Side, tuple[str, str]]
-_ROUTES: dict[Side, str] = {"anchor": "query", "positive": "document"}
+_PADDING_MATTERS = 1e-3
+"""Relative change of a hidden state by padding: rounding is far below, another position far above."""
 
 
 class TransformerEncoder(Encoder):
@@ -38,22 +39,44 @@ class TransformerEncoder(Encoder):
         pooling: str,
         length: int,
         delimiters: Delimiters | None = None,
+        padding_side: str = "right",
+        added: Sequence[str] = (),
     ) -> None:
+        """`added` names delimiters that an earlier run of ours added to the vocabulary."""
         super().__init__()
         if pooling not in POOLINGS:
             raise ValueError(f"there is no pooling {pooling!r}; there is {', '.join(POOLINGS)}")
+        if pooling == "closing" and not delimiters:
+            raise ValueError("pooling closing reads the closing delimiter, and there are no delimiters")
         self.model = model
         self.tokenizer = tokenizer
         self.pooling = pooling
         self.length = length
+        self.padding_side = padding_side
         self.delimiters = {side: tuple(pair) for side, pair in delimiters.items()} if delimiters else None
         self.dimension = model.config.hidden_size
+        self.added = list(added)
+        self.added_rows: AddedRows | None = None
         if self.delimiters:
             self._add_missing_delimiters()
         if tokenizer.pad_token is None:
             self._add_padding()
         self.frames = {side: self._frame(side) for side in SIDES}
         self._check_length()
+        if padding_side == "left":
+            self._check_left_padding()
+
+    def choose_trainable(self, kind: str, lora: LoraShape) -> None:
+        """Freezes all but what `kind` ("full", "bitfit", "lora") trains. ValueError where that would be nothing."""
+        if kind == "full":
+            return
+        if kind == "bitfit":
+            freeze_but_biases(self.model)
+        else:
+            self.model = with_lora(self.model, lora)
+        if self.added:
+            tokens = self.tokenizer.convert_tokens_to_ids(self.added)
+            self.added_rows = AddedRows(self.model.get_input_embeddings(), tokens)
 
     def token_ids(self, texts: Sequence[str], length: int) -> Ragged:
         """See `Encoder.token_ids`."""
@@ -68,79 +91,39 @@ class TransformerEncoder(Encoder):
         ids, mask = self.padded(tokens, side)
         ids, mask = ids.to(self.device, non_blocking=True), mask.to(self.device, non_blocking=True)
         hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        if self.pooling == "mean":
+            real = mask.unsqueeze(-1).to(hidden.dtype)
+            return (hidden * real).sum(1) / real.sum(1).clamp(min=1e-9)
+        is_padded_left = self.padding_side == "left"
         if self.pooling == "cls":
-            return hidden[:, 0]
-        if self.pooling == "last":
-            return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1) - 1]
-        real = mask.unsqueeze(-1).to(hidden.dtype)
-        return (hidden * real).sum(1) / real.sum(1).clamp(min=1e-9)
+            place = (1 - mask).sum(1) if is_padded_left else torch.zeros_like(mask[:, 0])
+        else:
+            place = torch.full_like(mask[:, 0], mask.shape[1] - 1) if is_padded_left else mask.sum(1) - 1
+        return hidden[torch.arange(len(hidden), device=hidden.device), place]
 
     def padded(self, tokens: Ragged, side: Side) -> tuple[Tensor, Tensor]:
-        """Framed ids and attention mask, int64 of (rows, longest), padded on the right."""
+        """Framed ids and attention mask, int64 of (rows, longest), padded on the encoder's side."""
         before, after = self.frames[side]
         lengths = tokens.lengths + len(before) + len(after)
         width = max(int(lengths.max(initial=0)), 1)
+        start = width - lengths if self.padding_side == "left" else np.zeros_like(lengths)
+        rows = np.arange(len(tokens))
         ids = np.full((len(tokens), width), self.tokenizer.pad_token_id, np.int64)
-        ids[:, : len(before)] = before
-        place = np.arange(len(tokens.ids)) - np.repeat(tokens.offsets[:-1], tokens.lengths) + len(before)
+        for step, token in enumerate(before):
+            ids[rows, start + step] = token
+        place = np.arange(len(tokens.ids)) - np.repeat(tokens.offsets[:-1] - start, tokens.lengths) + len(before)
         ids[tokens.rows, place] = tokens.ids
         for step, token in enumerate(after):
-            ids[np.arange(len(tokens)), lengths - len(after) + step] = token
-        mask = (np.arange(width) < lengths[:, None]).astype(np.int64)
-        return torch.from_numpy(ids), torch.from_numpy(mask)
+            ids[rows, start + lengths - len(after) + step] = token
+        column = np.arange(width)
+        mask = (column >= start[:, None]) & (column < (start + lengths)[:, None])
+        return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
 
     def save(self, folder: Path) -> None:
         """See `Encoder.save`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        if self.delimiters:
-            self._save_routes(folder)
-        else:
-            self._save_part(folder, None)
-        pooling = {"embedding_dimension": self.dimension, "pooling_mode": POOLINGS[self.pooling]}
-        write_json(folder / "1_Pooling" / "config.json", pooling)
-        write_json(folder / "2_Normalize" / "config.json", {"module_input_name": "sentence_embedding"})
-        first = "Router" if self.delimiters else "Transformer"
-        write_modules(folder, [(first, ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize")])
-        settings = {"encoder": "transformer", "pooling": self.pooling, "length": self.length}
-        write_settings(folder, {**settings, "delimiters": self.delimiters})
+        from train.transformer_folder import save_transformer
 
-    def _save_routes(self, folder: Path) -> None:
-        parts = {side: f"{_ROUTES[side]}_0_Transformer" for side in SIDES}
-        for side, part in parts.items():
-            self._save_part(folder / part, side)
-        transformer = "sentence_transformers.base.modules.transformer.Transformer"
-        routes = {
-            "types": dict.fromkeys(parts.values(), transformer),
-            "structure": {_ROUTES[side]: [part] for side, part in parts.items()},
-            "parameters": {"default_route": _ROUTES["anchor"], "allow_empty_key": True, "route_mappings": {}},
-        }
-        write_json(folder / "router_config.json", routes)
-
-    def _save_part(self, folder: Path, side: Side | None) -> None:
-        """The weights, and a tokenizer that frames a text by itself as `side` (None: as it always did)."""
-        self.model.save_pretrained(folder, safe_serialization=True)
-        before, after = self.frames[side or "anchor"]
-        backend = Tokenizer.from_str(self.tokenizer.backend_tokenizer.to_str())
-        backend.no_padding()
-        backend.no_truncation()
-        if side:
-            backend.post_processor = _template(backend, before, after)
-        framed = PreTrainedTokenizerFast(
-            tokenizer_object=backend,
-            model_max_length=self.length + len(before) + len(after),
-            padding_side="right",
-            **_special_names(self.tokenizer),
-        )
-        framed.save_pretrained(folder)
-        output = {"method": "forward", "method_output_name": "last_hidden_state"}
-        write_json(
-            folder / "sentence_bert_config.json",
-            {
-                "transformer_task": "feature-extraction",
-                "modality_config": {"text": output},
-                "module_output_name": "token_embeddings",
-            },
-        )
+        save_transformer(self, folder)
 
     def _add_missing_delimiters(self) -> None:
         """Adds the delimiters that the vocabulary lacks, with rows for them. ValueError where one is several tokens."""
@@ -152,6 +135,7 @@ class TransformerEncoder(Encoder):
         missing = [token for token in dict.fromkeys(wanted) if token not in known]
         if missing:
             self.tokenizer.add_special_tokens({"additional_special_tokens": missing})
+            self.added += missing
             self._fit_rows()
 
     def _add_padding(self) -> None:
@@ -180,6 +164,20 @@ class TransformerEncoder(Encoder):
                 return framed[:start], framed[start + len(plain) :]
         raise ValueError("this tokenizer changes a text when it adds its special tokens; give the recipe delimiters")
 
+    @torch.no_grad()
+    def _check_left_padding(self) -> None:
+        """ValueError where padding on the left moves a text's positions, for whoever encodes with this model."""
+        wide, alone = Ragged.from_lists([[0] * 5, [0]]), Ragged.from_lists([[0]])
+        was_training = self.model.training
+        self.model.eval()
+        padded, plain = self.embed(wide, "anchor")[1], self.embed(alone, "anchor")[0]
+        self.model.train(was_training)
+        if (padded - plain).norm() > _PADDING_MATTERS * plain.norm():
+            raise ValueError(
+                f"{type(self.model).__name__} counts padding on the left as positions, so that a text's vector would "
+                "depend on its batch; set padding_side to right"
+            )
+
     def _check_length(self) -> None:
         places = getattr(self.model.config, "max_position_embeddings", None)
         longest = self.length + max(len(before) + len(after) for before, after in self.frames.values())
@@ -190,10 +188,23 @@ class TransformerEncoder(Encoder):
             )
 
 
-def from_base(path: str, pooling: str, length: int, delimiters: Delimiters | None = None) -> TransformerEncoder:
-    """An encoder on the weights of a folder or hub name. ValueError, with the mend, where it cannot be read."""
-    tokenizer, model = _read_tokenizer(path), _read_model(path)
-    return TransformerEncoder(model, tokenizer, pooling, length, delimiters)
+def from_base(
+    name: str, pooling: str, length: int, delimiters: Delimiters | None = None, padding_side: str = "right"
+) -> TransformerEncoder:
+    """An encoder on the weights that `train.base_model.find_base` finds. ValueError, with the mend, where it cannot be.
+
+    A model folder of ours goes on with the delimiters that it was trained with, and refuses others.
+    """
+    base = find_base(name)
+    known = base.settings or {}
+    if base.settings and _plain(known["delimiters"]) != _plain(delimiters):
+        raise ValueError(
+            f"{name} was trained with the delimiters {_plain(known['delimiters'])}, not {_plain(delimiters)}; "
+            "give the recipe the same"
+        )
+    tokenizer, model = read_tokenizer(base), read_model(base)
+    added = known.get("added_tokens", ())
+    return TransformerEncoder(model, tokenizer, pooling, length, delimiters, padding_side, added)
 
 
 def from_scratch(tokenizer: Tokenizer, shape: Mapping[str, int], pooling: str, length: int) -> TransformerEncoder:
@@ -214,49 +225,5 @@ def from_scratch(tokenizer: Tokenizer, shape: Mapping[str, int], pooling: str, l
     return TransformerEncoder(BertModel(config, add_pooling_layer=False), wrapped, pooling, length)
 
 
-def load_transformer(folder: Path, settings: dict[str, Any]) -> TransformerEncoder:
-    """The encoder of a folder that `TransformerEncoder.save` wrote."""
-    delimiters = settings["delimiters"]
-    part = folder / f"{_ROUTES['anchor']}_0_Transformer" if delimiters else folder
-    return from_base(str(part), settings["pooling"], settings["length"], delimiters)
-
-
-def _read_tokenizer(path: str) -> PreTrainedTokenizerFast:
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"{path} holds no tokenizer that transformers reads ({_first_line(error)})") from None
-    if not getattr(tokenizer, "is_fast", False):
-        raise ValueError(f"the tokenizer of {path} has no tokenizer.json; convert it with transformers first")
-    return tokenizer
-
-
-def _read_model(path: str) -> PreTrainedModel:
-    settings = {"trust_remote_code": False, "use_safetensors": True, "dtype": torch.float32}
-    try:
-        model = AutoModel.from_pretrained(path, **settings)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(
-            f"{path} holds no model in safetensors that transformers reads ({_first_line(error)})"
-        ) from None
-    # Training needs no cache of keys and values.
-    model.config.use_cache = False
-    return model
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0]
-
-
-def _template(backend: Tokenizer, before: list[int], after: list[int]) -> processors.PostProcessor:
-    names = {token: backend.id_to_token(token) for token in [*before, *after]}
-    # Names may hold what the template's own language uses ($, :), so tokens go under aliases.
-    alias = {token: f"frame{place}" for place, token in enumerate(names)}
-    words = [alias[t] for t in before] + ["$A"] + [alias[t] for t in after]
-    tokens = [{"id": alias[t], "ids": [t], "tokens": [names[t]]} for t in names]
-    return processors.TemplateProcessing(single=words, pair=[*words, "$B:1"], special_tokens=tokens)
-
-
-def _special_names(tokenizer: PreTrainedTokenizerFast) -> dict[str, str]:
-    return {role: token for role, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
+def _plain(delimiters: Mapping[str, Sequence[str]] | None) -> dict[str, list[str]] | None:
+    return {side: list(pair) for side, pair in delimiters.items()} if delimiters else None

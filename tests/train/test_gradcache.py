@@ -39,7 +39,7 @@ def batch(rows: int = 24) -> dict[str, Ragged]:
 def gradients(encoder: Encoder, sides: dict[str, Ragged], budget: int | None) -> tuple[float, torch.Tensor]:
     encoder.zero_grad()
     temperature = Temperature().double()
-    loss = embed_and_backward(encoder, sides, lambda x, y: info_nce(x, y, temperature())[0], budget)
+    loss = embed_and_backward(encoder, sides, lambda v: info_nce(v["anchor"], v["positive"], temperature())[0], budget)
     grads = [temperature.log_scale.grad, *(p.grad for p in encoder.parameters() if p.grad is not None)]
     return loss.item(), torch.cat([grad.flatten() for grad in grads])
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from train.recipe import RECIPES, Recipe, make_recipe, read_recipe
+from train.recipe import Recipe
+from train.recipe_file import RECIPES, make_recipe, read_recipe
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)

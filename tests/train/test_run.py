@@ -99,7 +99,7 @@ def test_resuming_any_encoder_continues_exactly(arguments, make_pair_set, tmp_pa
     take = train.training._take_step
 
     def break_at_seven(*values):
-        if values[5] == 7:
+        if values[3] == 7:
             raise RuntimeError("the power failed")
         return take(*values)
 
@@ -150,11 +150,15 @@ def test_a_finished_run_is_not_lost(make_pair_set, tmp_path, capsys):
     run = str(tmp_path / "run")
     arguments = ["--data", str(make_pair_set(60)), *STATIC, "--steps", "2", "--output", run, "--quiet"]
     assert main(arguments) == 0
-    for more in ([], ["--resume"]):
-        with pytest.raises(SystemExit) as error:
-            main([*arguments, *more])
-        assert error.value.code == 2
+    before = weights(tmp_path / "run")
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    assert error.value.code == 2
     assert "--overwrite" in capsys.readouterr().err
+    for more in (["--resume"], ["--resume", "auto"]):  # what a scheduler that starts a job again does
+        assert main([*arguments, *more]) == 0
+        assert "is finished" in capsys.readouterr().err
+    assert all(np.array_equal(value, before[name]) for name, value in weights(tmp_path / "run").items())
     assert main([*arguments, "--overwrite"]) == 0
     assert len(metrics(tmp_path / "run")) == 2
 
@@ -166,7 +170,7 @@ def test_a_finished_run_is_not_lost(make_pair_set, tmp_path, capsys):
 def test_a_checkpoint_of_something_else_is_refused(change, sentence, make_pair_set, tmp_path, monkeypatch, capsys):
     run = str(tmp_path / "run")
     arguments = ["--data", str(make_pair_set(60)), *STATIC, "--steps", "7", "--output", run, "--quiet"]
-    monkeypatch.setattr("train.run._write_model", lambda *_: 1 / 0)
+    monkeypatch.setattr("train.run.write_model", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(arguments)
     monkeypatch.undo()
@@ -202,8 +206,9 @@ def test_mistakes_are_one_sentence_and_exit_2(arguments, sentence, make_pair_set
 
 
 def test_a_loss_that_is_not_a_number_names_the_pairs(make_pair_set, tmp_path, monkeypatch, capsys):
-    real = train.training.info_nce
-    monkeypatch.setattr(train.training, "info_nce", lambda *values: (real(*values)[0] * float("nan"), 0.0))
+    real = train.training.matryoshka_info_nce
+    broken = lambda *values, **settings: (real(*values, **settings)[0] * float("nan"), 0.0)  # noqa: E731
+    monkeypatch.setattr(train.training, "matryoshka_info_nce", broken)
     data = make_pair_set(40)
     assert main(["--data", str(data), *STATIC, "--output", str(tmp_path / "run"), "--quiet"]) == 1
     told = capsys.readouterr().err
