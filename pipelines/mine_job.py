@@ -10,7 +10,6 @@ step sums them. Memory is flat: rows go to the part file as they are found.
 from __future__ import annotations
 
 import gc
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
@@ -27,6 +26,7 @@ from pipelines.options import Command, pipeline_options
 from pipelines.progress import Progress, print_ledger
 from pipelines.running import run_pipeline
 from pipelines.runs import heartbeat, start_run
+from pipelines.unit_markers import done_units, has_marker, read_marker, write_marker
 from schemas.attribution import Attribution
 from schemas.ids import length_prefixed
 from schemas.ledger import Ledger
@@ -122,7 +122,7 @@ def run_passes(
     job = Job(passes[0].miner.job, args.output, settings, args.seed, run)
     if temporary is not None and not storage.exists(temporary):
         storage.delete([storage.join(args.output, UNITS_FOLDER)])  # what these units left for the next pass is gone
-    done = _done_units(args.output) & {unit.unit_id for unit in every}
+    done = done_units(args.output) & {unit.unit_id for unit in every}
     _delete_unfinished_parts(args.output, done)
     progress = Progress(job.name, args.output, len(every), quiet=args.quiet)
     with heartbeat(args.output), progress, run_pipeline(options) as pipeline:
@@ -192,19 +192,17 @@ class MineUnit(beam.DoFn):
         if unit is None:
             yield "", ""
             return
-        marker = _marker(self.output, unit.unit_id)
-        if not storage.exists(marker):
+        if not has_marker(self.output, unit.unit_id):
             ledger = Ledger(self.miner.job)
             files, attribution = self._write(unit, ledger)
             ledger.check() if self.is_whole else ledger.check_stages()
             value = {
-                "unit": unit.unit_id,
                 "uri": unit.uri,
                 "ledger": ledger.to_json(),
                 "files": list(map(asdict, files)),
                 "attribution": list(map(asdict, attribution)),
             }
-            storage.write_atomically(marker, json.dumps(value, ensure_ascii=False).encode())
+            write_marker(self.output, unit.unit_id, value)
         yield "", unit.unit_id
 
     def _write(self, unit: Unit, ledger: Ledger) -> tuple[list[FileEntry], list[Attribution]]:
@@ -294,21 +292,11 @@ class FinishMining(beam.DoFn):
         total, files = Ledger(self.job.name), []
         with AttributionSums() as attribution:
             for unit in self.units:
-                value = json.loads(storage.read_bytes(_marker(self.job.output, unit)))
+                value = read_marker(self.job.output, unit)
                 total.add(Ledger.from_json(value["ledger"]))
                 files += [FileEntry(**entry) for entry in value["files"]]
                 attribution.add(Attribution(**line) for line in value["attribution"])
             yield finish_pair_set(self.job, total, files, attribution=attribution).data_id
-
-
-def _marker(output: str, unit: str) -> str:
-    return storage.join(output, UNITS_FOLDER, f"{unit}.json")
-
-
-def _done_units(output: str) -> set[str]:
-    infos = storage.list_files(storage.join(output, UNITS_FOLDER))
-    names = (storage.last_part(info.path) for info in infos)
-    return {name.removesuffix(".json") for name in names if name.endswith(".json")}
 
 
 def _delete_unfinished_parts(output: str, done: set[str]) -> None:

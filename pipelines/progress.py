@@ -12,11 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from pipelines import storage
 from pipelines.contamination_table import print_contamination
 from pipelines.set_files import load_result
+from pipelines.unit_markers import done_units
 from schemas.ledger import stages_of
-from schemas.manifest import UNITS_FOLDER
 
 _LOOK_SECONDS = 0.5
 
@@ -49,8 +48,7 @@ class Progress:
             bar.update(task, completed=self._done())
 
     def _done(self) -> int:
-        folder = storage.join(self._output, UNITS_FOLDER)
-        return sum(info.path.endswith(".json") for info in storage.list_files(folder))
+        return len(done_units(self._output))
 
 
 def print_ledger(output: str, *, quiet: bool) -> None:

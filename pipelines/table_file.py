@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines import storage
-from pipelines.finish import file_entry
+from schemas.finished import file_entry
 from schemas.manifest import FileEntry
 from schemas.writer import PartWriter
 

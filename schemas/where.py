@@ -279,9 +279,9 @@ def _column(token: Any, *, is_right: bool = False) -> _Column:
     name, known = str(token), dict(_names(SCHEMA))
     if name in known:
         return _Column(name, token.start_pos, known[name])
-    inner = [full for full in known if full.split(".")[-1] == name.split(".")[-1]]
-    close = inner[:1] or difflib.get_close_matches(name, list(known), 1)
-    mend = f"did you mean {close[0]}?" if close else f"the columns are {', '.join(SCHEMA.names)}"
+    by_last = {full.split(".")[-1]: full for full in reversed(known)} | {full: full for full in known}
+    close = difflib.get_close_matches(name, by_last, 1) or difflib.get_close_matches(name.split(".")[-1], by_last, 1)
+    mend = f"did you mean {by_last[close[0]]}?" if close else f"the columns are {', '.join(SCHEMA.names)}"
     if is_right:
         mend = f'a text stands in quotes: "{name}"'
     raise _At(token.start_pos, f"there is no column {name}; {mend}")

@@ -1,0 +1,335 @@
+"""The graph of the jobs that make a pair set of pair sets: each row stays or goes, in its order and in its split.
+
+    Create([END] + files) | write a file | GroupByKey | finish
+    Create([END] + files) | survey a file | GroupByKey | settle | GroupByKey | write a file | GroupByKey | finish
+
+A unit is one data file. The columns by which a job decides are read first; all columns of a row group only where a row
+of it stays. A job that must know of all rows before it can decide about one surveys the files, and settles in
+one place. Rows of a file are written to one file, beside the signatures that they had; memory is a batch of rows.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines import storage
+from pipelines.attribution import AttributionSums
+from pipelines.dedupe_passing import PASSING, Pass
+from pipelines.finish import Job, clean_after, finish_pair_set
+from pipelines.input_sets import BATCH_ROWS, InputSets, SetFile, reading
+from pipelines.options import Command, pipeline_options
+from pipelines.progress import Progress, print_ledger
+from pipelines.removed_rows import RemovedRows, find_removed
+from pipelines.running import run_pipeline
+from pipelines.runs import TEMPORARY_FOLDER, heartbeat, start_run
+from pipelines.table_file import TableFile
+from pipelines.unit_markers import done_units, has_marker, read_marker, write_marker
+from pipelines.verdicts import Rules, count_verdicts, rejected_rows
+from schemas.evidence import EVIDENCE_SCHEMA
+from schemas.ledger import STAGES, Ledger, LedgerError
+from schemas.manifest import FILE_FOLDERS, FileEntry, PairSetError
+from schemas.pair import SCHEMA
+from schemas.rejects import REJECTS_SCHEMA
+from schemas.writer import PartWriter
+
+SURVEYED = "surveyed"
+SAMPLE_GROUPS = 4
+"""Row groups that a dry run reads."""
+
+
+class FileRules(Protocol):
+    """What a job does with the rows of one file; asked in their order."""
+
+    def codes(self, table: pa.Table) -> np.ndarray:
+        """uint8: the verdict of each of the next rows, of which the table has the columns that the job asked for."""
+        ...
+
+    def changed(self, table: pa.Table) -> pa.Table:
+        """Rows that stay, in the schema of pairs, as they are written."""
+        ...
+
+    def evidence(self) -> pa.Table:
+        """A row of evidence for each removal so far, in EVIDENCE_SCHEMA; none of a job that needs none."""
+        ...
+
+
+class SetRules(Protocol):
+    """A job's rules: a frozen dataclass, picklable, importable from a module."""
+
+    job: str
+    verdicts: Rules
+    """(stage, reason) by code; code 0 is kept."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """By which it decides; fields of structs with a dot."""
+        ...
+
+    def begin(self, file: SetFile, temporary: str) -> FileRules:
+        """The rules for a file's rows; after the survey, where there is one."""
+        ...
+
+    def warnings(self, ledger: Ledger) -> Sequence[str]:
+        """What the manifest warns of."""
+        ...
+
+
+class Survey(Protocol):
+    """What a job must know of all rows first; every file of `temporary` has a fixed name and contents."""
+
+    def survey(self, file: SetFile, tables: Iterable[pa.Table], temporary: str) -> None:
+        """Write down what is needed of a file's rows, of which the tables have the job's columns."""
+        ...
+
+    def settle(self, files: Sequence[SetFile], temporary: str) -> Mapping[str, int]:
+        """Decide by what was written down, and leave that for `begin`; gives notes for the ledger."""
+        ...
+
+
+@dataclass(frozen=True)
+class SetJob:
+    """A job on sets: what it reads, by which rules, and what is carried on beside the rows."""
+
+    rules: SetRules
+    survey: Survey | None
+    inputs: InputSets
+    output: str
+    temporary: str
+    keep_rejects: bool
+    source: str | None = None
+    """What batches are to be drawn from, in place of what the rows say."""
+
+    @property
+    def removed(self) -> RemovedRows:
+        """The lists of what was removed from the sets: the result keeps them."""
+        return find_removed(dict(zip(self.inputs.folders, self.inputs.manifests, strict=True)))
+
+
+def run_set_job(
+    command: Command, rules: SetRules, inputs: InputSets, config: Mapping[str, Any], survey: Survey | None = None
+) -> int:
+    """Write what the rules leave of the sets into `--output`; returns the exit status. Prints the closing lines.
+
+    `config` is the rules as plain values; with the inputs it decides whether `--resume` may go on. Raises UsageError.
+    """
+    args = command.args
+    files = inputs.files()
+    if args.dry_run:
+        print_plan(inputs, files)
+        return 0
+    settings = {
+        **config,
+        "source": args.source,
+        "keep_rejects": args.keep_rejects,
+        "inputs": inputs.data_ids,
+        "dedupe": inputs.settings,
+    }
+    options = pipeline_options(command, inputs.bytes)
+    run = start_run(args.output, settings, overwrite=args.overwrite, resume=args.resume, resumable=True)
+    _delete_unfinished(args.output)
+    temporary = storage.join(args.temp or storage.join(args.output, TEMPORARY_FOLDER), run.run_id)
+    job = SetJob(rules, survey, inputs, args.output, temporary, args.keep_rejects, args.source)
+    parents = tuple(manifest.as_parent() for manifest in inputs.manifests)
+    finish = FinishSet(job, Job(rules.job, args.output, settings, args.seed, run, parents), files)
+    progress = Progress(rules.job, args.output, len(files), quiet=args.quiet)
+    with heartbeat(args.output), progress, run_pipeline(options) as pipeline:
+        build_graph(pipeline, job, files, finish)
+    clean_after(args.output, temporary)
+    print_ledger(args.output, quiet=args.quiet)
+    return 0
+
+
+def build_graph(pipeline: beam.Pipeline, job: SetJob, files: Sequence[SetFile], finish: FinishSet) -> None:
+    """Wire the passes. What passes through to the end has the key PASSING; without files that alone arrives."""
+    value = beam.typehints.Tuple[str, bytes]
+
+    def step(name: str, work: beam.DoFn) -> beam.PTransform:
+        return name >> beam.ParDo(work).with_output_types(value)
+
+    begun = (
+        pipeline
+        | "files" >> beam.Create([(PASSING, [b"{}"]), *((file.unit, []) for file in files)])
+        | "spread" >> beam.Reshuffle()
+    )
+    if job.survey is not None:
+        begun = (
+            begun
+            | step("survey", SurveyFile(job, job.survey, files))
+            | "all surveys" >> beam.GroupByKey()
+            | step("settle", SettleRows(job, job.survey, files))
+            | "by file" >> beam.GroupByKey()
+        )
+    _ = begun | step("write", WriteFile(job, files)) | "all files" >> beam.GroupByKey() | "finish" >> beam.ParDo(finish)
+
+
+class SurveyFile(Pass):
+    """(file, …) → (SURVEYED, nothing): what is needed of it lies under its name in the temporary folder."""
+
+    def __init__(self, job: SetJob, survey: Survey, files: Sequence[SetFile]) -> None:
+        self.job, self.survey, self.files = job, survey, {file.unit: file for file in files}
+
+    def work(self, key: str, values: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+        """Survey one file."""
+        file = self.files[key]
+        with reading(file) as opened:
+            self.survey.survey(file, opened.columns(opened.groups, self.job.rules.columns), self.job.temporary)
+        yield SURVEYED, b""
+
+
+class SettleRows(Pass):
+    """(SURVEYED, …) → (file, nothing) of each, once everything about them is decided, and (PASSING, notes)."""
+
+    def __init__(self, job: SetJob, survey: Survey, files: Sequence[SetFile]) -> None:
+        self.job, self.survey, self.files = job, survey, files
+
+    def work(self, key: str, values: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+        """Decide; `key` is SURVEYED."""
+        for _ in values:
+            pass
+        notes = self.survey.settle(self.files, self.job.temporary)
+        yield PASSING, json.dumps({"notes": notes}).encode()
+        for file in self.files:
+            yield file.unit, b""
+
+
+class WriteFile(Pass):
+    """(file, …) → (PASSING, nothing): its rows that stay are written, and its marker says so."""
+
+    def __init__(self, job: SetJob, files: Sequence[SetFile]) -> None:
+        self.job, self.files = job, {file.unit: file for file in files}
+
+    def work(self, key: str, values: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+        """Write one file, unless another attempt has."""
+        if not has_marker(self.job.output, key):
+            file = self.files[key]
+            codes, entries = self._write(file)
+            ledger = count_verdicts(self.job.rules.job, self.job.rules.verdicts, codes)
+            marker = {"uri": file.path, "ledger": ledger.to_json(), "files": list(map(asdict, entries))}
+            write_marker(self.job.output, key, marker)
+        yield PASSING, b"{}"
+
+    def _write(self, file: SetFile) -> tuple[np.ndarray, list[FileEntry]]:
+        """The verdict of each row, and the files that were written."""
+        rules = self.job.rules.begin(file, self.job.temporary)
+        output, codes = self.job.output, [np.zeros(0, np.uint8)]
+        with ExitStack() as stack:
+            opened = stack.enter_context(reading(file))
+            data = stack.enter_context(TableFile(output, file.result, SCHEMA, file.split))
+            rejects = stack.enter_context(TableFile(output, f"rejects/{file.unit}.parquet", REJECTS_SCHEMA))
+            evidence = stack.enter_context(TableFile(output, f"evidence/{file.unit}.parquet", EVIDENCE_SCHEMA))
+            for group in opened.groups:
+                narrow = opened.columns([group], self.job.rules.columns)
+                codes += (found := [rules.codes(table) for table in narrow])
+                self._write_group(opened.rows(group), np.concatenate(found), rules, data, rejects)
+            evidence.add(rules.evidence())
+        entries = [*data.entries, *rejects.entries, *evidence.entries]
+        every = np.concatenate(codes)
+        if file.signatures:
+            entries += copy_signatures(file, every == 0, output)
+        return every, entries
+
+    def _write_group(
+        self, tables: Iterable[pa.Table], codes: np.ndarray, rules: FileRules, data: TableFile, rejects: TableFile
+    ) -> None:
+        wanted = codes == 0
+        if not wanted.any() and not self.job.keep_rejects:
+            return
+        first = 0
+        for table in tables:
+            own = codes[first : first + table.num_rows]
+            data.add(self._named(rules.changed(table.filter(pa.array(own == 0)))))
+            if self.job.keep_rejects:
+                rejects.add(rejected_rows(table, self.job.rules.verdicts, own))
+            first += table.num_rows
+
+    def _named(self, table: pa.Table) -> pa.Table:
+        if self.job.source is None:
+            return table
+        names = pa.DictionaryArray.from_arrays(pa.array(np.zeros(table.num_rows, np.int32)), [self.job.source])
+        return table.set_column(table.schema.get_field_index("source"), SCHEMA.field("source"), names)
+
+
+class FinishSet(beam.DoFn):
+    """Sums the files' ledgers, carries on what goes with the rows, and writes the manifest."""
+
+    def __init__(self, set_job: SetJob, job: Job, files: Sequence[SetFile]) -> None:
+        self.set_job, self.job, self.files = set_job, job, files
+
+    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[str]:
+        """`element` is the one group of everything; gives the data id."""
+        told = [json.loads(value) for value in element[1]]
+        ledger, written = Ledger(self.job.name), []
+        for file in self.files:
+            done = read_marker(self.job.output, file.unit)
+            ledger.add(Ledger.from_json(done["ledger"]))
+            written += [FileEntry(**entry) for entry in done["files"]]
+        for name, n in ((name, n) for value in told for name, n in value.get("notes", {}).items()):
+            ledger.note(name, n)
+        read, rows = ledger.stages[STAGES[self.job.name][0]].read, self.set_job.inputs.rows
+        if read != rows:
+            raise LedgerError(f"the input has {rows:,} rows but {read:,} were read")
+        written += self.set_job.removed.carry(self.job.output, ledger)
+        warnings = self.set_job.rules.warnings(ledger)
+        with AttributionSums() as attribution:
+            attribution.add_again(self.set_job.inputs.folders, self.job.output, written)
+            yield finish_pair_set(self.job, ledger, written, warnings, attribution).data_id
+
+
+def copy_signatures(file: SetFile, kept: np.ndarray, output: str) -> list[FileEntry]:
+    """Write the signatures of the rows that are kept (bool, of all rows of the data file). Raises PairSetError."""
+    below = file.path.split("/", 1)[1]
+    path = storage.join(file.folder, "signatures", below)
+    with storage.open_read(path) as stream:
+        parquet = pq.ParquetFile(stream)
+        if parquet.metadata.num_rows != len(kept):
+            raise PairSetError(f"{path} has not the rows of its data file; run `pairmill verify {file.folder}`")
+        name = f"signatures/{file.result.split('/', 1)[1]}"
+        with TableFile(output, name, parquet.schema_arrow.remove_metadata()) as beside:
+            first = 0
+            for batch in parquet.iter_batches(BATCH_ROWS):
+                beside.add(pa.Table.from_batches([batch]).filter(pa.array(kept[first : first + batch.num_rows])))
+                first += batch.num_rows
+    return beside.entries
+
+
+def _delete_unfinished(output: str) -> None:
+    """Files of units that never ended: an attempt that was killed between a file and its marker."""
+    named = {entry["path"] for unit in done_units(output) for entry in read_marker(output, unit)["files"]}
+    for folder in FILE_FOLDERS:
+        there = storage.list_files(storage.join(output, folder))
+        storage.delete(info.path for info in there if f"{folder}/{storage.last_part(info.path)}" not in named)
+
+
+def print_plan(inputs: InputSets, files: Sequence[SetFile]) -> None:
+    """What would be read, and how long that takes by some row groups that are read and written to nowhere."""
+    seconds, rows, size = 0.0, 0, 0
+    for file in files[:: max(1, len(files) // SAMPLE_GROUPS)][:SAMPLE_GROUPS]:
+        with reading(file) as opened:
+            begun = time.process_time()
+            writer = PartWriter(_Nowhere())
+            for table in opened.rows(len(opened.groups) // 2):
+                writer.write(table)
+            written = writer.close()
+        seconds, rows, size = seconds + time.process_time() - begun, rows + written.rows, size + written.bytes
+    hours = seconds / max(rows, 1) * inputs.rows / 3600
+    print(
+        f"{len(files):,} files, {inputs.rows:,} rows, {inputs.bytes / 1e6:,.1f} MB; at most {hours:.3f} core-hours and "
+        f"{size / max(rows, 1) * inputs.rows / 1e6:,.1f} MB to write, by {rows:,} rows that were read and written to "
+        "nowhere"
+    )
+
+
+class _Nowhere(io.RawIOBase):
+    def write(self, data: Any) -> int:
+        return len(data)
