@@ -15,7 +15,7 @@ from distributed import LocalCluster
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from pipelines import audit, dedupe, mine_code, mine_web
+from pipelines import audit, dedupe, import_pairs, mine_code, mine_web
 from schemas.pair import Provenance, make_pair
 from schemas.pair_set import read_manifest, read_pair_set
 from schemas.verify import faults
@@ -116,3 +116,12 @@ def test_a_runner_that_is_not_there_is_told(
     assert dedupe.main(flags) == 2
     assert "the runner no.such.Runner cannot be loaded" in capsys.readouterr().err
     assert "no.such" not in sys.modules and not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_import(tmp_path: Path, dask: tuple[str, str], supervised_files) -> None:
+    inputs = (supervised_files.msmarco(200), supervised_files.snli_json(), supervised_files.code_search_net())
+    given = ("--input", *map(str, inputs), "--negatives", "2")
+    run("import_pairs", *given, "--output", str(tmp_path / "dask"), *dask)
+    assert import_pairs.main([*given, "--output", str(tmp_path / "local"), "--quiet", "--workers", "1"]) == 0
+    same_result(tmp_path / "local", tmp_path / "dask")

@@ -5,10 +5,12 @@ import json
 import pyarrow.dataset as ds
 import pytest
 
+from pipelines import storage
 from pipelines.audit import main as audit
 from pipelines.dedupe import main as dedupe
 from pipelines.explain import main as explain
 from pipelines.import_pairs import main
+from pipelines.set_files import load_manifest
 from schemas.verify import faults
 
 
@@ -46,3 +48,23 @@ def test_dedupe_and_audit_take_it(imported, tmp_path, capsys):
     assert audit(["--input", str(clean), "--output", str(tmp_path / "report"), "--quiet"]) in (0, 1)
     figures = json.loads((tmp_path / "report" / "audit.json").read_text())
     assert "not_sampled" in json.dumps(figures) or "no_gold_label" in json.dumps(figures)
+
+
+def test_another_file_system_gives_the_same_rows(supervised_files, strict_storage, tmp_path):
+    supervised_files.msmarco(8, packed=".gz")
+    supervised_files.beir()
+    supervised_files.snli_json()
+    local = str(supervised_files.folder)
+    assert main(["--input", local, "--output", str(tmp_path / "local"), "--quiet"]) == 0
+    there = strict_storage("in")
+    for path in supervised_files.folder.rglob("*"):
+        if path.is_file():
+            with storage.open_write(f"{there}/{path.relative_to(local)}") as file:
+                file.write(path.read_bytes())
+    output = strict_storage("out")
+    assert main(["--input", there, "--output", output, "--temp", strict_storage("temp"), "--quiet"]) == 0
+    manifests = [load_manifest(folder) for folder in (str(tmp_path / "local"), output)]
+    assert (
+        manifests[0].data_id == manifests[1].data_id and manifests[0].ledger["stages"] == manifests[1].ledger["stages"]
+    )
+    assert not storage.walk(strict_storage("temp"))
