@@ -120,7 +120,7 @@ def run_passes(
     options = pipeline_options(command, _bytes_to_read(inputs))
     run = start_run(args.output, settings, overwrite=args.overwrite, resume=args.resume, resumable=True)
     job = Job(passes[0].miner.job, args.output, settings, args.seed, run)
-    if temporary is not None and not storage.exists(temporary):
+    if temporary is not None and not storage.list_files(temporary):
         storage.delete([storage.join(args.output, UNITS_FOLDER)])  # what these units left for the next pass is gone
     done = done_units(args.output) & {unit.unit_id for unit in every}
     _delete_unfinished_parts(args.output, done)
