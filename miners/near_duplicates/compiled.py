@@ -19,6 +19,7 @@ _SHIFT = np.uint64(33)
 _MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
 _MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
 _EMPTY = np.uint32(0xFFFFFFFF)
+_CODE_POINT = np.uint32(0xFFFFFF)
 
 # Read-only arrays (of buffers, of shared tables) and others pass for these.
 _IN1, _IN4, _IN8, _INS = (Array(kind, 1, "C", readonly=True) for kind in (u1, u4, u8, i8))
@@ -46,16 +47,59 @@ def _mix(value: np.uint64) -> np.uint64:
     return value ^ (value >> _SHIFT)
 
 
+@numba.njit(inline="always")
+def _cut_words(codes: np.ndarray, start: int, end: int, table: np.ndarray, base: int, words: np.ndarray) -> int:
+    """The hash of each word of `codes[start:end]` into `words`; returns how many."""
+    # Unsigned: numba asks of every signed index whether it counts from the end.
+    place, last, found, one = np.uint64(start), np.uint64(end), np.uint64(0), np.uint64(1)
+    while True:
+        entry = kind = np.uint32(SEPARATOR)
+        while place < last:
+            entry = table[codes[place]]
+            kind = entry >> np.uint32(24)
+            if kind != SEPARATOR and kind != ABSENT:
+                break
+            place += one
+        if place >= last:
+            break
+        value, power = np.uint64(entry & _CODE_POINT), base
+        place += one
+        while kind != SINGLE and place < last:
+            entry = table[codes[place]]
+            if entry >> np.uint32(24) == kind:
+                value += np.uint64(entry & _CODE_POINT) * power
+                power *= base
+            elif entry >> np.uint32(24) != ABSENT:
+                break
+            place += one
+        words[found] = _mix(value)
+        found += one
+    return np.int64(found)
+
+
+@numba.njit(inline="always")
+def _roll(words: np.ndarray, length: int, base: int, domain: int, shingles: np.ndarray) -> None:
+    """The polynomial of each `length` words in a row, mixed: a pass a word, each over arrays without branches."""
+    count = len(shingles)
+    for first in range(count):
+        shingles[first] = words[first]
+    for step in range(1, length):
+        later = words[step : step + count]
+        for first in range(count):
+            shingles[first] = shingles[first] * base + later[first]
+    for first in range(count):
+        shingles[first] = _mix(shingles[first] + domain)
+
+
 @_compile(
-    i8(_IN1, _INS, _INS, _IN1, _IN1, i8, u8, u8, u8, u8[::1], u8[::1], i8[::1]),
-    i8(_IN4, _INS, _INS, _IN4, _IN1, i8, u8, u8, u8, u8[::1], u8[::1], i8[::1]),
+    i8(_IN1, _INS, _INS, _IN4, i8, u8, u8, u8, u8[::1], u8[::1], i8[::1]),
+    i8(_IN4, _INS, _INS, _IN4, i8, u8, u8, u8, u8[::1], u8[::1], i8[::1]),
 )
 def shingle_texts(
     codes: np.ndarray,
     starts: np.ndarray,
     ends: np.ndarray,
-    folded: np.ndarray,
-    classes: np.ndarray,
+    table: np.ndarray,
     size: int,
     char_base: int,
     word_base: int,
@@ -66,46 +110,34 @@ def shingle_texts(
 ) -> int:
     """Shingle text i, code points `codes[starts[i]:ends[i]]`, into `shingles`; returns how many were written.
 
-    `folded` maps a code point to the one that is hashed (empty: to itself). `words` is scratch for the longest text. A
-    text with code points but without words gets one slot, and the count -1: the caller decides what it holds.
+    `table` has the code point that is hashed, and above it the class, of each code point. `words` is scratch for the
+    longest text. A text with code points but without words gets one slot, and the count -1: the caller
+    decides what it holds.
     """
     total = 0
-    folds = len(folded) > 0
     for text in range(len(starts)):
-        found = 0
-        place, end = starts[text], ends[text]
-        while True:
-            while place < end and (classes[codes[place]] == SEPARATOR or classes[codes[place]] == ABSENT):
-                place += 1
-            if place >= end:
-                break
-            kind = classes[codes[place]]
-            value = np.uint64(folded[codes[place]] if folds else codes[place])
-            power = char_base
-            place += 1
-            while kind != SINGLE and place < end:
-                code = codes[place]
-                if classes[code] == kind:
-                    value += np.uint64(folded[code] if folds else code) * power
-                    power *= char_base
-                elif classes[code] != ABSENT:
-                    break
-                place += 1
-            words[found] = _mix(value)
-            found += 1
+        found = _cut_words(codes, starts[text], ends[text], table, char_base, words)
         if found == 0:
-            counts[text] = 0 if starts[text] == end else -1
+            counts[text] = 0 if starts[text] == ends[text] else -1
             total += -counts[text]
             continue
         length = min(size, found)
-        for first in range(found - length + 1):
-            value = words[first]
-            for step in range(1, length):
-                value = value * word_base + words[first + step]
-            shingles[total + first] = _mix(value + domain)
-        counts[text] = found - length + 1
-        total += counts[text]
+        count = found - length + 1
+        _roll(words[:found], length, word_base, domain, shingles[total : total + count])
+        counts[text] = count
+        total += count
     return total
+
+
+@numba.njit(inline="always")
+def _mix_low(value: np.uint64) -> np.uint32:
+    """MurmurHash3's 32-bit finaliser of the low half."""
+    low = np.uint32(value)
+    low ^= low >> np.uint32(16)
+    low = np.uint32(low * np.uint32(0x85EBCA6B))
+    low ^= low >> np.uint32(13)
+    low = np.uint32(low * np.uint32(0xC2B2AE35))
+    return np.uint32(low ^ (low >> np.uint32(16)))
 
 
 @_compile(void(_IN8, _INS, _IN4, _IN4, u4[:, ::1]))
@@ -117,15 +149,19 @@ def sign_runs(
     minima = np.empty(count, np.uint32)
     for run in range(len(offsets) - 1):
         minima[:] = _EMPTY
-        for place in range(offsets[run], offsets[run + 1]):
-            value = np.uint32(hashes[place])
-            value ^= value >> np.uint32(16)
-            value = np.uint32(value * np.uint32(0x85EBCA6B))
-            value ^= value >> np.uint32(13)
-            value = np.uint32(value * np.uint32(0xC2B2AE35))
-            value ^= value >> np.uint32(16)
+        place, end = offsets[run], offsets[run + 1]
+        while place < end:
+            # Four at a time, the last ones again where there are fewer: a minimum is read and written once for all.
+            first = _mix_low(hashes[place])
+            second = _mix_low(hashes[min(place + 1, end - 1)])
+            third = _mix_low(hashes[min(place + 2, end - 1)])
+            fourth = _mix_low(hashes[min(place + 3, end - 1)])
             for k in range(count):
-                minima[k] = min(minima[k], np.uint32(value * factors[k] + addends[k]))
+                factor, addend = factors[k], addends[k]
+                low = min(np.uint32(first * factor + addend), np.uint32(second * factor + addend))
+                high = min(np.uint32(third * factor + addend), np.uint32(fourth * factor + addend))
+                minima[k] = min(minima[k], min(low, high))
+            place += 4
         result[run, :] = minima
 
 

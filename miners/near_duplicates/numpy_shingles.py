@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from miners.near_duplicates.runs import ShingleRuns, as_runs, concatenate_runs, positions, take_runs
+from miners.near_duplicates.runs import ShingleRuns, as_runs, concatenate_runs, merge_runs, positions
 from miners.near_duplicates.shingle_rule import CHAR_BASE, DOMAIN, WORD_BASE, ShingleRule, fmix64, shingle_hash
 from miners.near_duplicates.words import ABSENT, SEPARATOR, SINGLE, class_table, prepare
 
@@ -43,10 +43,8 @@ def _mixed_runs(texts: list[str], rule: ShingleRule) -> ShingleRuns:
     is_ascii = np.fromiter(map(str.isascii, texts), bool, len(texts))
     if is_ascii.all() or not is_ascii.any():
         return _chunk_runs(texts, rule)
-    order = np.argsort(~is_ascii, kind="stable")
-    split = int(is_ascii.sum())
-    parts = [_chunk_runs([texts[i] for i in some], rule) for some in (order[:split], order[split:])]
-    return take_runs(concatenate_runs(parts), np.argsort(order))
+    kinds = np.flatnonzero(is_ascii), np.flatnonzero(~is_ascii)
+    return merge_runs([(_chunk_runs([texts[i] for i in some], rule), some) for some in kinds])
 
 
 def _chunk_runs(texts: list[str], rule: ShingleRule) -> ShingleRuns:

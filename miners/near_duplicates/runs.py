@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -47,18 +48,35 @@ def concatenate_runs(parts: Sequence[ShingleRuns]) -> ShingleRuns:
 
 def join_runs(left: ShingleRuns, right: ShingleRuns) -> ShingleRuns:
     """Run i of the result is run i of both: the joint shingles of a pair from those of its sides."""
-    sizes = left.sizes() + right.sizes()
-    starts = np.cumsum(sizes) - sizes
-    merged = np.empty(int(sizes.sum()), np.uint64)
-    merged[positions(starts, left.sizes())] = left.hashes
-    merged[positions(starts + left.sizes(), right.sizes())] = right.hashes
-    return as_runs(merged, sizes)
+    pieces = [piece for both in zip(_pieces(left), _pieces(right), strict=True) for piece in both]
+    return _chained(pieces, left.sizes() + right.sizes())
 
 
 def take_runs(runs: ShingleRuns, indices: np.ndarray) -> ShingleRuns:
     """The runs at `indices`, in that order."""
-    sizes = runs.sizes()[indices]
-    return as_runs(runs.hashes[positions(runs.offsets[indices], sizes)], sizes)
+    pieces = _pieces(runs)
+    return _chained([pieces[i] for i in indices.tolist()], runs.sizes()[indices])
+
+
+def merge_runs(parts: Sequence[tuple[ShingleRuns, np.ndarray]]) -> ShingleRuns:
+    """The runs of all parts, each at its place among them all: a part comes with the places of its runs."""
+    count = sum(len(runs) for runs, _ in parts)
+    pieces, sizes = [np.zeros(0, np.uint64)] * count, np.zeros(count, np.int64)
+    for runs, places in parts:
+        sizes[places] = runs.sizes()
+        for place, piece in zip(places.tolist(), _pieces(runs), strict=True):
+            pieces[place] = piece
+    return _chained(pieces, sizes)
+
+
+def _pieces(runs: ShingleRuns) -> list[np.ndarray]:
+    """Each run, without a copy."""
+    return [runs.hashes[start:end] for start, end in pairwise(runs.offsets.tolist())]
+
+
+def _chained(pieces: Sequence[np.ndarray], sizes: np.ndarray) -> ShingleRuns:
+    """Runs of copied slices: a slice costs less than an index for each hash."""
+    return as_runs(np.concatenate([np.zeros(0, np.uint64), *pieces]), sizes)
 
 
 def as_runs(hashes: np.ndarray, sizes: np.ndarray) -> ShingleRuns:

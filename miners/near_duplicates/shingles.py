@@ -18,11 +18,10 @@ import pyarrow as pa
 
 from miners.near_duplicates.kernels import compiled
 from miners.near_duplicates.numpy_shingles import numpy_runs
-from miners.near_duplicates.runs import ShingleRuns, ShingleSets, as_runs, concatenate_runs, distinct, take_runs
+from miners.near_duplicates.runs import ShingleRuns, ShingleSets, as_runs, distinct, merge_runs
 from miners.near_duplicates.shingle_rule import CHAR_BASE, DOMAIN, WORD_BASE, ShingleRule, shingle_hash
-from miners.near_duplicates.words import class_table, prepare
+from miners.near_duplicates.words import code_point_table, prepare
 
-_CHUNK_CHARS = 1 << 18
 Texts = Sequence[str] | pa.StringArray
 
 
@@ -42,26 +41,24 @@ def shingle_runs(texts: Texts, rule: ShingleRule) -> ShingleRuns:
         codes, offsets = bytes_of(texts)
         is_ascii = are_ascii(codes, offsets)
         chosen = np.flatnonzero(is_ascii)
-        parts = [_ascii_runs(loops, codes, offsets[chosen], offsets[chosen + 1], rule)]
+        ascii_runs = _ascii_runs(loops, codes, offsets[chosen], offsets[chosen + 1], rule)
     else:
         is_ascii = np.fromiter(map(str.isascii, texts), bool, len(texts))
-        joined, offsets = _joined(_take(texts, np.flatnonzero(is_ascii)))
-        parts = [_ascii_runs(loops, np.frombuffer(joined.encode(), np.uint8), offsets[:-1], offsets[1:], rule)]
+        chosen = np.flatnonzero(is_ascii)
+        joined, offsets = _joined(_take(texts, chosen))
+        ascii_runs = _ascii_runs(loops, np.frombuffer(joined.encode(), np.uint8), offsets[:-1], offsets[1:], rule)
     if is_ascii.all():
-        return parts[0]
+        return ascii_runs
     others = np.flatnonzero(~is_ascii)
-    parts.append(_wide_runs(loops, _take(texts, others), rule))
-    return take_runs(concatenate_runs(parts), np.argsort(np.concatenate([np.flatnonzero(is_ascii), others])))
+    return merge_runs([(ascii_runs, chosen), (_wide_runs(loops, _take(texts, others), rule), others)])
 
 
 def side_runs(texts: Texts, is_code: np.ndarray, text: ShingleRule, code: ShingleRule) -> ShingleRuns:
     """The shingles of each text, in order, by the `code` rule where `is_code` (bool) says so."""
     if not is_code.any() or is_code.all():
         return shingle_runs(texts, code if len(texts) and is_code.all() else text)
-    order = np.argsort(is_code, kind="stable")
-    split = len(texts) - int(is_code.sum())
-    parts = [shingle_runs(_take(texts, some), rule) for some, rule in ((order[:split], text), (order[split:], code))]
-    return take_runs(concatenate_runs(parts), np.argsort(order))
+    kinds = (np.flatnonzero(~is_code), text), (np.flatnonzero(is_code), code)
+    return merge_runs([(shingle_runs(_take(texts, some), rule), some) for some, rule in kinds])
 
 
 def _take(texts: Texts, chosen: np.ndarray) -> Texts:
@@ -96,14 +93,14 @@ def _ascii_runs(
     loops: ModuleType, codes: np.ndarray, starts: np.ndarray, ends: np.ndarray, rule: ShingleRule
 ) -> ShingleRuns:
     """Of texts that are ASCII, at a byte a code point; lower case is made on the way."""
-    folded = np.arange(0 if rule.is_code else 128, dtype=np.uint8)
-    folded[65:91] += 32
 
     def text(i: int) -> str:
         return prepare(codes[starts[i] : ends[i]].tobytes().decode(), rule.is_code)
 
-    tables = folded, class_table(rule.is_code, 128)
-    return _looped_runs(loops, codes, starts, ends, tables, rule, text)
+    table = code_point_table(rule.is_code, 128).copy()
+    if not rule.is_code:
+        table[65:91] += np.uint32(32)
+    return _looped_runs(loops, codes, starts, ends, table, rule, text)
 
 
 def _wide_runs(loops: ModuleType, texts: Texts, rule: ShingleRule) -> ShingleRuns:
@@ -112,8 +109,8 @@ def _wide_runs(loops: ModuleType, texts: Texts, rule: ShingleRule) -> ShingleRun
     prepared = [prepare(text, rule.is_code) for text in given]
     joined, offsets = _joined(prepared)
     codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
-    tables = np.zeros(0, np.uint32), class_table(rule.is_code)
-    return _looped_runs(loops, codes, offsets[:-1], offsets[1:], tables, rule, prepared.__getitem__)
+    table = code_point_table(rule.is_code)
+    return _looped_runs(loops, codes, offsets[:-1], offsets[1:], table, rule, prepared.__getitem__)
 
 
 def _looped_runs(
@@ -121,26 +118,18 @@ def _looped_runs(
     codes: np.ndarray,
     starts: np.ndarray,
     ends: np.ndarray,
-    tables: tuple[np.ndarray, np.ndarray],
+    table: np.ndarray,
     rule: ShingleRule,
     text: Callable[[int], str],
 ) -> ShingleRuns:
-    """The compiled loop over chunks that fit in a core's cache; `text(i)` is asked for texts without words."""
+    """The compiled loop; `text(i)` is asked for texts without words."""
     sizes = ends - starts
-    cuts = np.flatnonzero(np.diff(np.cumsum(sizes) // _CHUNK_CHARS)) + 1
     bases = np.array([CHAR_BASE, WORD_BASE, DOMAIN[rule.is_code]], np.uint64)
     counts = np.zeros(len(starts), np.int64)
     words = np.empty(int(sizes.max(initial=0)), np.uint64)
-    parts = []
-    for first, last in zip([0, *cuts.tolist()], [*cuts.tolist(), len(starts)], strict=True):
-        room = np.empty(int(sizes[first:last].sum()), np.uint64)
-        some = slice(first, last)
-        used = loops.shingle_texts(
-            codes, starts[some], ends[some], *tables, rule.size, *bases, words, room, counts[some]
-        )
-        parts.append(room[:used].copy())
-    hashes = np.concatenate(parts) if parts else np.zeros(0, np.uint64)
-    return _without_words(as_runs(hashes, np.abs(counts)), np.flatnonzero(counts < 0), rule, text)
+    shingles = np.empty(int(sizes.sum()), np.uint64)  # room: pages that nothing is written to cost nothing
+    used = loops.shingle_texts(codes, starts, ends, table, rule.size, *bases, words, shingles, counts)
+    return _without_words(as_runs(shingles[:used], np.abs(counts)), np.flatnonzero(counts < 0), rule, text)
 
 
 def _without_words(

@@ -100,6 +100,14 @@ def class_table(is_code: bool, size: int = sys.maxunicode + 1) -> np.ndarray:
     return table
 
 
+@lru_cache(maxsize=4)
+def code_point_table(is_code: bool, size: int = sys.maxunicode + 1) -> np.ndarray:
+    """uint32 array: each code point below `size`, with its class in the highest 8 bits."""
+    table = class_table(is_code, size).astype(np.uint32) << np.uint32(24) | np.arange(size, dtype=np.uint32)
+    table.setflags(write=False)
+    return table
+
+
 def prepare(text: str, is_code: bool) -> str:
     """The form in which words are cut: case-folded NFKC for text, the code itself for code."""
     if is_code:
