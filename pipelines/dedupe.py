@@ -1,9 +1,9 @@
 """`pairmill dedupe`: pairs in, one clean, split pair set out, with evidence for every row that was removed.
 
-One Beam graph of six passes; each GroupByKey is keyed by the next pass's unit of work, text never goes through one:
+One Beam graph of seven passes; each GroupByKey is keyed by the next pass's unit of work, text never goes through one:
 
-    Create([END] + units) | Reshuffle | scan | GroupByKey | match | GroupByKey | verify | GroupByKey | resolve
-        | GroupByKey | route | GroupByKey | write | GroupByKey | finish
+    Create([END] + units) | Reshuffle | scan | GroupByKey | leaks | GroupByKey | match | GroupByKey | verify
+        | GroupByKey | resolve | GroupByKey | route | GroupByKey | write | GroupByKey | finish
 
 Counts and file names travel as values under a key of their own. What can be lost is in the ledger: exact copies,
 near-duplicates, repeats of one side, contamination, leaks between splits.
@@ -19,6 +19,7 @@ from dataclasses import asdict, replace
 
 import apache_beam as beam
 
+from miners.near_duplicates.hash_filter import pass_rate
 from miners.near_duplicates.resolve import SIDES
 from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
@@ -27,6 +28,7 @@ from pipelines.dedupe_existing import ExistingUnit, existing_units, find_existin
 from pipelines.dedupe_files import TemporaryFiles
 from pipelines.dedupe_finish import FinishDedupe
 from pipelines.dedupe_input import InputUnit, find_input, set_folders
+from pipelines.dedupe_leaks import FindLeakKeys, marked
 from pipelines.dedupe_match import MatchPartition
 from pipelines.dedupe_resolve import ResolveRows
 from pipelines.dedupe_scan import ScanUnit
@@ -61,7 +63,9 @@ DECONTAMINATE_HELP = f"evaluation texts to keep out: files ({', '.join(SUFFIXES)
 
 def partitions_for(rows: int, config: DedupeConfig) -> int:
     """So many partitions that the match keys of one take PARTITION_BYTES."""
-    bands = sum(c.banding.bands for c in config.comparisons() if c.across_splits)
+    leaks = sum(c.banding.bands for c in config.comparisons() if c.across_splits)
+    train = config.shares()["train"]
+    bands = leaks * (1.0 - train + train * pass_rate(marked(rows, config)))
     bands += max(c.banding.bands for c in config.comparisons() if not c.across_splits)
     least = 8 if rows > 10_000 else 1
     return min(65_535, max(least, math.ceil(rows * bands * KEY_BYTES / PARTITION_BYTES)))
@@ -85,10 +89,12 @@ def build_graph(
     job: Job,
     partitions: int,
     wanted: Decontamination | None,
+    marks: int,
     rows: int | None,
     removed: RemovedRows = NOTHING_REMOVED,
 ) -> None:
-    """Wire the passes. `rows`: what the input's files say they hold; `removed`: what must not come back."""
+    """Wire the passes. `rows`: what the input's files say they hold; `marks`: about so many band hashes of rows
+    beyond train there are; `removed`: what must not come back."""
     config, files = layout.config, layout.files
     value = beam.typehints.Tuple[str, bytes]
 
@@ -100,6 +106,8 @@ def build_graph(
         | "units" >> beam.Create([END, *units, *existing])
         | "spread" >> beam.Reshuffle()
         | step("scan", ScanUnit(config, files, partitions, wanted, removed))
+        | "by scanned unit" >> beam.GroupByKey()
+        | step("leaks", FindLeakKeys(config, files, partitions, len(units) + len(existing), marks))
         | "by partition" >> beam.GroupByKey()
         | step("match", MatchPartition(config, files, partitions))
         | "by candidates" >> beam.GroupByKey()
@@ -216,7 +224,9 @@ def run(argv: Sequence[str] | None = None) -> int:
     partitions = args.partitions or partitions_for(rows, config)
     with heartbeat(args.output), run_pipeline(options) as pipeline:
         earlier = existing_units(existing, len(units))
-        build_graph(pipeline, units, earlier, layout, job, partitions, wanted, found.rows, removed)
+        build_graph(
+            pipeline, units, earlier, layout, job, partitions, wanted, marked(rows, config), found.rows, removed
+        )
     clean_after(args.output, temporary)
     print_ledger(args.output, quiet=args.quiet)
     return int(args.max_source_loss is not None and has_alarm(args.output))

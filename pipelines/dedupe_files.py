@@ -37,8 +37,8 @@ class Block:
 
 
 def unpack_blocks(values: Iterable[bytes]) -> list[Block]:
-    """The blocks, ordered by file and offset: whatever order a runner groups them in, the work is the same."""
-    return sorted((Block(*_BLOCK.unpack(value)) for value in values), key=lambda b: (b.number, b.offset))
+    """The blocks, ordered by file, part and offset: whatever order a runner groups them in, the work is the same."""
+    return sorted((Block(*_BLOCK.unpack(value)) for value in values), key=lambda b: (b.number, b.part, b.offset))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,15 @@ def read_runs(path: str, starts: np.ndarray, ends: np.ndarray, kind: str) -> np.
 def write_table(path: str, table: pa.Table) -> None:
     """A small table as an Arrow stream."""
     storage.write_atomically(path, table_bytes(table))
+
+
+def stream_table(file: BinaryIO, table: pa.Table) -> int:
+    """Write the table as an Arrow stream, without gathering its bytes first; returns how many there were."""
+    sink = pa.PythonFile(file, "w")
+    before = file.tell()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return file.tell() - before
 
 
 def table_bytes(table: pa.Table) -> memoryview:

@@ -1,4 +1,4 @@
-"""Second pass of dedupe: one partition of match keys to what is shared, and to candidates for verification.
+"""Third pass of dedupe: one partition of match keys to what is shared, and to candidates for verification.
 
 In: the blocks of one partition, from every unit; equal keys are all here. Out: which pair_ids and side hashes stand in
 more rows than may stay, or in several splits; and candidate pairs of contents, each with the bands that it shares here.
@@ -19,8 +19,9 @@ from miners.near_duplicates.shingle_rule import fmix64
 from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.dedupe_files import Block, TemporaryFiles, read_arrays, read_block, unpack_blocks, write_arrays
+from pipelines.dedupe_keys import key_kinds, partition_of
+from pipelines.dedupe_leaks import LEAK_PART
 from pipelines.dedupe_passing import PASSING, Pass
-from pipelines.dedupe_scan import key_kinds, partition_of
 
 FACT_KINDS = ("<u8", "<u8")
 """pair_ids (low halves) that repeat, and side hashes worth a look."""
@@ -56,7 +57,7 @@ class MatchPartition(Pass):
         comparisons = self.config.comparisons()
         kinds = key_kinds(len(comparisons))
         blocks = unpack_blocks(values)
-        parts = [read_arrays(read_block(self.files.path("keys", block.number), block), kinds) for block in blocks]
+        parts = [read_arrays(read_block(self._path(block), block), kinds) for block in blocks]
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         facts = [repeated(columns[0]), notable_hashes(columns[1], columns[2], self.config.caps())]
         with storage.writing(self.files.path("facts", partition)) as file:
@@ -76,6 +77,9 @@ class MatchPartition(Pass):
         yield PASSING, json.dumps({"facts": partition, "skipped": skipped}).encode()
         for target, block in self._write(partition, found):
             yield f"{target:06d}", block.pack()
+
+    def _path(self, block: Block) -> str:
+        return self.files.path("leaks" if block.part == LEAK_PART else "keys", block.number)
 
     def _write(self, partition: int, found: list[list[np.ndarray]]) -> Iterator[tuple[int, Block]]:
         targets = [

@@ -1,4 +1,4 @@
-"""Fourth pass of dedupe: one worker decides, on arrays of the rows that share anything, and writes verdicts a unit.
+"""Fifth pass of dedupe: one worker decides, on arrays of the rows that share anything, and writes verdicts a unit.
 
 In: facts, edges and what was scanned of each row; untouched rows are never gathered. Out: a file of verdicts with
 evidence for each unit, and the counts that hold for the whole input.

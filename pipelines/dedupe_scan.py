@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from miners.near_duplicates import ShingleRuns, ShingleSets, band_hashes, distinct, run_signatures
+from miners.near_duplicates.hash_filter import marks_of
 from miners.near_duplicates.resolve import ANCHOR, EMPTY, JOINT, KEPT, POSITIVE, REMOVED, SIDES, TAG_BITS
 from miners.near_duplicates.shingles import side_runs
 from miners.near_duplicates.survivor_order import docstring_quality, merit
@@ -27,8 +28,9 @@ from pipelines import storage
 from pipelines.dedupe_config import Comparison, DedupeConfig
 from pipelines.dedupe_contamination import FOUND_KINDS, Decontamination, UnitFinds
 from pipelines.dedupe_existing import ExistingUnit, read_existing
-from pipelines.dedupe_files import Block, TemporaryFiles, array_bytes, table_bytes, write_arrays
+from pipelines.dedupe_files import TemporaryFiles, array_bytes, table_bytes, write_arrays
 from pipelines.dedupe_input import InputUnit, read_pair_sets, read_plain_tables
+from pipelines.dedupe_keys import KeySegments, unit_contents
 from pipelines.dedupe_passing import PASSING
 from pipelines.plain_tables import BadRow
 from pipelines.removed_rows import NOTHING_REMOVED, RemovedRows
@@ -37,7 +39,6 @@ from schemas.ledger import LISTED_FAILURES
 from schemas.pair import DOCSTRING_KINDS, SCHEMA, SPLITS
 from schemas.side_hash import anchor_is_code, positive_is_code
 
-SEGMENT_BYTES = 32 << 20
 COLUMNS = (
     "row_id",
     "pair_id",
@@ -53,18 +54,8 @@ COLUMNS = (
 )
 
 
-def key_kinds(comparisons: int) -> tuple[str, ...]:
-    """The dtypes of a block of match keys: pair_ids; side hashes and flags; band hashes, tags, references."""
-    return ("<u8", "<u8", "u1", *(("<u8", "<u8", "<u4") * comparisons))
-
-
-def partition_of(hashes: np.ndarray, partitions: int) -> np.ndarray:
-    """The partition of each uint64 hash, by its high half."""
-    return ((hashes >> np.uint64(32)) * np.uint64(partitions) >> np.uint64(32)).astype(np.uint16)
-
-
 class ScanUnit(beam.DoFn):
-    """InputUnit → (partition, where its match keys lie), and (PASSING, the unit's rows)."""
+    """InputUnit → (unit, where its match keys lie, by partition), and (PASSING, the unit's rows)."""
 
     def __init__(
         self,
@@ -81,14 +72,17 @@ class ScanUnit(beam.DoFn):
         if unit is None:
             yield PASSING, b"{}"
             return
-        names = {kind: self.files.path(kind, unit.number) for kind in ("keys", "anchor", "positive", "signatures")}
+        kinds = ("keys", "marks", "anchor", "positive", "signatures")
+        names = {kind: self.files.path(kind, unit.number) for kind in kinds}
         known, sizes = [], []
         is_new = not isinstance(unit, ExistingUnit)
         finds = UnitFinds(self.wanted) if self.wanted and is_new else None
         bad: list[tuple[str, BadRow]] = []
         with ExitStack() as stack:
             out = {kind: stack.enter_context(storage.writing(name)) for kind, name in names.items()}
-            keys = MatchKeys(self.config.comparisons(), self.partitions, unit.number, out["keys"])
+            comparisons = self.config.comparisons()
+            segments = KeySegments(len(comparisons), self.partitions, unit.number, out["keys"])
+            keys = UnitKeys(comparisons, segments, out["marks"])
             first = 0
             for batch in self._batches(unit, stack, bad):
                 for side, sets in (("anchor", batch.anchor), ("positive", batch.positive)):
@@ -101,7 +95,7 @@ class ScanUnit(beam.DoFn):
                 known.append(batch.known)
                 sizes.append(np.stack([batch.anchor.sizes(), batch.positive.sizes()]))
                 first += batch.known.num_rows
-            blocks = keys.close()
+            blocks = segments.close()
         offsets = np.zeros((2, first + 1), "<i8")
         if sizes:
             np.cumsum(np.concatenate(sizes, axis=1), axis=1, out=offsets[:, 1:])
@@ -113,7 +107,7 @@ class ScanUnit(beam.DoFn):
             with storage.writing(self.files.path("contamination", unit.number)) as file:
                 write_arrays(file, finds.arrays(), FOUND_KINDS)
         for partition, block in blocks:
-            yield f"{partition:06d}", block.pack()
+            yield f"{unit.number:06d}", replace(block, part=partition).pack()
         listed = [(f"{path}: row {row.number}", row.why) for path, row in bad[:LISTED_FAILURES]]
         told = {"unit": unit.number, "rows": first, "bad": len(bad), "listed": listed}
         told["existing"] = "" if is_new else unit.data_id
@@ -168,10 +162,10 @@ class ScanUnit(beam.DoFn):
         urls = pc.struct_field(provenance, "url").to_pylist()
         # The link of code is one to its lines: what stands in one file is no capture of one page.
         pages = (0 if kind in DOCSTRING_KINDS else page_hash(url) for kind, url in zip(kinds, urls, strict=True))
-        quality = [
-            docstring_quality(text.as_py()) if kind in DOCSTRING_KINDS else 0
-            for kind, text in zip(kinds, table["anchor"], strict=True)
-        ]
+        quality = [0] * len(kinds)
+        documented = [i for i, kind in enumerate(kinds) if kind in DOCSTRING_KINDS]
+        for i, text in zip(documented, table["anchor"].take(pa.array(documented, pa.int64())).to_pylist(), strict=True):
+            quality[i] = docstring_quality(text)
         merits = np.fromiter(map(merit, licenses, quality, dates), np.uint64, len(kinds))
         lengths = pc.add(pc.utf8_length(table["anchor"]), pc.utf8_length(table["positive"])).cast(pa.int64())
         groups = table["group"].combine_chunks().dictionary_encode()
@@ -211,101 +205,50 @@ class ScannedBatch:
         return hashes, sets, self.known["group"].combine_chunks()
 
 
-class MatchKeys:
-    """Gathers what rows can be matched by, and writes it in segments whose blocks are in partition order.
+class UnitKeys:
+    """What the rows of a unit can be matched by, but for leaks of train's rows (`pipelines.dedupe_leaks`)."""
 
-    A block holds the low halves of pair_ids, side hashes with what they stand for, and for each comparison its band
-    hashes, content names and row references (row * 8 + bit of its split).
-    """
-
-    def __init__(self, comparisons: tuple[Comparison, ...], partitions: int, unit: int, file: BinaryIO) -> None:
-        self.comparisons, self.partitions, self.unit, self.file = comparisons, partitions, unit, file
+    def __init__(self, comparisons: tuple[Comparison, ...], segments: KeySegments, marks: BinaryIO) -> None:
+        self.comparisons, self.segments, self.marks = comparisons, segments, marks
         self.seen: list[set[int]] = [set() for _ in range(3)]
-        self.blocks: list[tuple[int, Block]] = []
-        self.offset = 0
-        self._clear()
-
-    def _clear(self) -> None:
-        self.groups: list[list[tuple[np.ndarray, ...]]] = [[] for _ in range(2 + len(self.comparisons))]
-        self.waiting = 0
 
     def add(self, first: int, batch: ScannedBatch) -> None:
         """Take in a batch whose rows begin at `first`."""
         known = {name: batch.known[name].to_numpy() for name in batch.known.column_names if name != "group"}
         rows = np.flatnonzero(known["barred"] == KEPT)
+        contents = unit_contents(known, rows, batch.anchor.sizes()[rows], batch.positive.sizes()[rows])
         bits = (1 << known["split"][rows]).astype("u1")
-        self._put(0, known["pair_low"][rows])
-        hashes = [known[name][rows].view(np.uint64) for name in ("anchor_hash", "positive_hash")]
-        self._put(1, np.concatenate(hashes), np.concatenate([bits, bits | np.uint8(8)]))
-        sizes = {ANCHOR: batch.anchor.sizes()[rows], POSITIVE: batch.positive.sizes()[rows]}
-        sizes[JOINT] = sizes[ANCHOR] + sizes[POSITIVE]
-        contents = {JOINT: known["pair_low"][rows], ANCHOR: hashes[0], POSITIVE: hashes[1]}
-        fresh = {side: self._fresh(side, names, bits) for side, names in contents.items()}
+        hashes = [contents[side].names for side in (ANCHOR, POSITIVE)]
+        self.segments.put(0, contents[JOINT].names)
+        self.segments.put(1, np.concatenate(hashes), np.concatenate([bits, bits | np.uint8(8)]))
         references = ((first + rows) << 3 | bits).astype("<u4")
+        beyond_train = np.flatnonzero(bits != 1)
+        fresh = {side: self._fresh(side, contents[side].names, bits, beyond_train) for side in (ANCHOR, POSITIVE)}
+        fresh[JOINT] = self._fresh(JOINT, contents[JOINT].names, bits, np.arange(len(rows)))
         for i, comparison in enumerate(self.comparisons):
             # Duplicates are found among pairs, leaks among whatever stands on the side in question.
-            name = comparison.side if comparison.across_splits else JOINT
-            chosen = fresh[name]
-            if not comparison.across_splits:
-                chosen = chosen & (batch.positive_code[rows] == comparison.of_code)
-            self._put_bands(
-                i,
-                batch.signatures[comparison.side][rows[chosen]],
-                tags(contents[name][chosen], sizes[comparison.side][chosen]),
-                references[chosen],
-            )
-        if self.waiting > SEGMENT_BYTES:
-            self._flush()
+            content = contents[comparison.side]
+            if comparison.across_splits:
+                chosen = fresh[comparison.side] & (bits != 1)
+            else:
+                content = replace(content, names=contents[JOINT].names)
+                chosen = fresh[JOINT] & (batch.positive_code[rows] == comparison.of_code)
+            hashes = band_hashes(batch.signatures[comparison.side][rows[chosen]], comparison.banding, salt=i)
+            self.segments.put_bands(i, hashes, content.tags(chosen), references[chosen])
+            if comparison.across_splits:
+                self.marks.write(array_bytes(marks_of(hashes)))
+        self.segments.flush_if_full()
 
-    def close(self) -> list[tuple[int, Block]]:
-        """Write what waits; returns (partition, block) of all that was written."""
-        self._flush()
-        return self.blocks
-
-    def _put_bands(self, index: int, signatures: np.ndarray, names: np.ndarray, references: np.ndarray) -> None:
-        banding = self.comparisons[index].banding
-        hashes = band_hashes(signatures, banding, salt=index)
-        self._put(2 + index, hashes.reshape(-1), names.repeat(banding.bands), references.repeat(banding.bands))
-
-    def _put(self, index: int, *arrays: np.ndarray) -> None:
-        self.groups[index].append(arrays)
-        self.waiting += sum(array.nbytes for array in arrays)
-
-    def _fresh(self, side: int, names: np.ndarray, bits: np.ndarray) -> np.ndarray:
-        """Which contents are the first of their kind in their split, in this unit."""
+    def _fresh(self, side: int, names: np.ndarray, bits: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Which contents, of those at `places`, are the first of their kind in their split, in this unit."""
         seen = self.seen[side]
         fresh = np.zeros(len(names), bool)
-        for i, key in enumerate(((names & TAG_BITS) << np.uint64(3) | bits).tolist()):
+        keys = ((names[places] & TAG_BITS) << np.uint64(3) | bits[places]).tolist()
+        for place, key in zip(places.tolist(), keys, strict=True):
             if key not in seen:
                 seen.add(key)
-                fresh[i] = True
+                fresh[place] = True
         return fresh
-
-    def _flush(self) -> None:
-        if not self.waiting:
-            return
-        sorted_groups, bounds = [], []
-        for parts in self.groups:
-            arrays = [np.concatenate(column) for column in zip(*parts, strict=True)]
-            partitions = partition_of(arrays[0], self.partitions)
-            order = np.argsort(partitions, kind="stable")
-            sorted_groups.append([array[order] for array in arrays])
-            bounds.append(np.searchsorted(partitions[order], np.arange(self.partitions + 1)).tolist())
-        for partition in range(self.partitions):
-            cuts = [slice(bound[partition], bound[partition + 1]) for bound in bounds]
-            arrays = [array[cut] for group, cut in zip(sorted_groups, cuts, strict=True) for array in group]
-            rows = sum(map(len, arrays))
-            if rows:
-                length = write_arrays(self.file, arrays, key_kinds(len(self.comparisons)))
-                self.blocks.append((partition, Block(self.unit, self.offset, length, rows)))
-                self.offset += length
-        self._clear()
-
-
-def tags(names: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """uint64: a content's name under an eighth-octave of its size, so that sorting brings like sizes together."""
-    octave = np.minimum(255, np.floor(8 * np.log2(np.maximum(sizes, 1)))).astype(np.uint64)
-    return octave << np.uint64(56) | names & TAG_BITS
 
 
 def page_hash(url: str | None) -> int:

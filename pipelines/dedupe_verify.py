@@ -1,4 +1,4 @@
-"""Third pass of dedupe: candidates to verified edges, by the exact Jaccard index of their shingle sets.
+"""Fourth pass of dedupe: candidates to verified edges, by the exact Jaccard index of their shingle sets.
 
 In: the candidates of one partition, from every match partition. Out: one file of edges, and how many were compared.
 """

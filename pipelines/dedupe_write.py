@@ -20,11 +20,11 @@ import pyarrow.compute as pc
 from miners.near_duplicates.resolve import RULES
 from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
-from pipelines.dedupe_files import Block, TemporaryFiles, read_block, read_table, table_bytes, unpack_blocks
+from pipelines.dedupe_files import Block, TemporaryFiles, read_block, read_table, stream_table, unpack_blocks
 from pipelines.dedupe_input import InputUnit, read_pair_sets
+from pipelines.dedupe_keys import SEGMENT_BYTES
 from pipelines.dedupe_passing import PASSING, Pass
 from pipelines.dedupe_resolve import VERDICT_SCHEMA
-from pipelines.dedupe_scan import SEGMENT_BYTES
 from pipelines.row_ids import hex_ids, row_order
 from pipelines.source_loss import Loss, count_losses, losses_to_json
 from pipelines.table_file import TableFile
@@ -193,12 +193,11 @@ class Segments:
             mine, slices = mine[by_slice], slices[by_slice]
             cuts = np.flatnonzero(np.diff(slices, prepend=-1))
             for part in np.split(np.arange(len(mine)), cuts[1:]):
-                data = table_bytes(table.take(mine[part]))
-                self.file.write(data)
+                length = stream_table(self.file, table.take(mine[part]))
                 number_of_slice = int(slices[part[0]])
-                block = Block(self.unit, self.offset, len(data), len(part), number_of_slice)
+                block = Block(self.unit, self.offset, length, len(part), number_of_slice)
                 self.blocks.append((split, number_of_slice // sharding.slices, block))
-                self.offset += len(data)
+                self.offset += length
         self.waiting, self.splits, self.bytes = [], [], 0
 
 
@@ -231,7 +230,7 @@ class WriteShard(Pass):
 
     def _in_order(self, blocks: list[Block]) -> Iterator[pa.Table]:
         tables = [read_table(read_block(self.layout.files.path("routed", block.number), block)) for block in blocks]
-        table = pa.concat_tables(tables).unify_dictionaries()
+        table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
         ids = hex_ids(table["row_id"])
         order = np.lexsort((ids[:, 1], ids[:, 0], table[ORDER].to_numpy()))
         for first in range(0, len(order), STEP_ROWS):

@@ -25,7 +25,7 @@ from miners.near_duplicates.shingles import bytes_of
 from miners.near_duplicates.side_hashes import side_hashes
 from pipelines import storage
 from pipelines.options import UsageError
-from schemas.ids import length_prefixed, row_id
+from schemas.ids import length_prefixed, numbered_row_ids
 from schemas.pair import KINDS, NEIGHBOR_TEXT, PROVENANCE_TYPE, SIGNALS_TYPE, in_schema
 from schemas.side_hash import anchor_is_code, positive_is_code
 
@@ -152,7 +152,7 @@ def make_pairs(given: pa.Table, kinds: pa.ChunkedArray, numbers: np.ndarray, pat
     kinds = kinds.combine_chunks()
     sides = {side: given[side].combine_chunks() for side in SIDES}
     pair_ids = _pair_ids(kinds, *sides.values())
-    row_ids = pa.array([row_id(pair, (name, number)) for pair, number in zip(pair_ids, numbers.tolist(), strict=True)])
+    row_ids = pa.array(numbered_row_ids(pair_ids, name, numbers.tolist()), pa.string())
     extras = {extra: _column(given, extra) for extra in EXTRAS[1:]}
     codes = [np.fromiter(map(rule, kinds.to_pylist()), bool, count) for rule in (anchor_is_code, positive_is_code)]
     hashed = {side: side_hashes(sides[side], is_code) for side, is_code in zip(SIDES, codes, strict=True)}

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from schemas.ids import length_prefixed
+from schemas.ids import length_prefix, length_prefixed
 
 DATA_ID_VERSION = 1
 MODULUS = 1 << 128
@@ -64,7 +64,8 @@ def _strings(column: pa.ChunkedArray) -> list[bytes]:
     if pa.types.is_dictionary(names.type):
         encoded = [length_prefixed(name.encode()) for name in names.dictionary.to_pylist()]
         return [length_prefixed(b"") if i is None else encoded[i] for i in names.indices.to_pylist()]
-    return [length_prefixed((name or "").encode()) for name in names.to_pylist()]
+    values = names.fill_null("").cast(pa.binary()).to_pylist()
+    return [length_prefix(len(value)) + value for value in values]
 
 
 def _integers(column: pa.ChunkedArray) -> list[bytes]:

@@ -14,7 +14,13 @@ import xxhash
 
 def length_prefixed(*parts: bytes) -> bytes:
     """The parts one after the other, each after its length as 8 little-endian bytes."""
-    return b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "little"), part)])
+    return b"".join([piece for part in parts for piece in (length_prefix(len(part)), part)])
+
+
+@lru_cache(maxsize=4096)
+def length_prefix(length: int) -> bytes:
+    """The length as 8 little-endian bytes; the common ones are kept."""
+    return length.to_bytes(8, "little")
 
 
 def pair_id(kind: str, anchor: str, positive: str) -> str:
@@ -30,6 +36,16 @@ def row_id(content: str, place: Sequence[str | int]) -> str:
     same input elsewhere gives the same ids. Integers and strings of the same digits differ.
     """
     return xxhash.xxh3_128_hexdigest(length_prefixed(content.encode()) + b"".join(map(_place_part, place)))
+
+
+def numbered_row_ids(contents: Sequence[str], name: str, numbers: Sequence[int]) -> list[str]:
+    """`row_id(content, (name, number))` of each occurrence in one place, as the rows of a table are."""
+    ids = [content.encode() for content in contents]
+    within, digits = _place_part(name), [b"i%d" % number for number in numbers]
+    return [
+        xxhash.xxh3_128_hexdigest(length_prefix(len(own)) + own + within + length_prefix(len(number)) + number)
+        for own, number in zip(ids, digits, strict=True)
+    ]
 
 
 @lru_cache(maxsize=1024, typed=True)

@@ -99,7 +99,7 @@ class _HashingSink:
         view = memoryview(data)
         self.sha256.update(view)
         if self._file is not None:
-            self._file.write(bytes(view))
+            self._file.write(view)
         self.written += view.nbytes
         return view.nbytes
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numba
 import numpy as np
-from numba import i8, u1, u4, u8, void
+from numba import boolean, i8, u1, u4, u8, void
 from numba.types import Array, Type
 
 from miners.near_duplicates.words import ABSENT, SEPARATOR, SINGLE
@@ -193,6 +193,22 @@ def hash_bands(
             for row in range(band * rows, band * rows + rows):
                 value = value * base + np.uint64(signatures[i, row])
             result[i, band] = _mix(value)
+
+
+@_compile(void(_IN4, u4, u1[::1]))
+def set_bits(marks: np.ndarray, mask: int, table: np.ndarray) -> None:
+    """Set bit mark & mask of `table` for each mark."""
+    for mark in marks:
+        place = mark & mask
+        table[place >> np.uint32(3)] |= np.uint8(1) << np.uint8(place & np.uint32(7))
+
+
+@_compile(void(_IN8, u4, _IN1, boolean[::1]))
+def test_bits(hashes: np.ndarray, mask: int, table: np.ndarray, found: np.ndarray) -> None:
+    """found[i]: whether bit hashes[i] & mask of `table` is set."""
+    for i in range(len(hashes)):
+        place = np.uint32(hashes[i]) & mask
+        found[i] = (table[place >> np.uint32(3)] >> np.uint8(place & np.uint32(7))) & np.uint8(1)
 
 
 @_compile(void(_IN1, _INS, _INS, u1[::1], i8[::1], i8[::1]))

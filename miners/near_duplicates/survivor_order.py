@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,6 +16,7 @@ _DATE_MASK = np.uint64((1 << 59) - 1)
 _NOT_DIGIT = re.compile(r"\D")
 
 
+@lru_cache(maxsize=4096)
 def merit(license: str | None, docstring_quality: int, date: str | None) -> int:
     """An integer below 2^64, larger for the better row: licence known (1 bit), quality (4 bits), date (59 bits).
 

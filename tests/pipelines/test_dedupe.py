@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from miners.near_duplicates.words import words
-from pipelines import dedupe, dedupe_input, dedupe_scan, dedupe_verify, dedupe_write
+from pipelines import dedupe, dedupe_input, dedupe_keys, dedupe_verify, dedupe_write
 from pipelines.contamination_table import contamination_counts
 from pipelines.finish import Job, file_entry, finish_pair_set
 from pipelines.runs import Run
@@ -25,6 +25,7 @@ from schemas.writer import PartWriter
 
 PASSES = (
     "ScanUnit",
+    "FindLeakKeys",
     "MatchPartition",
     "VerifyCandidates",
     "ResolveRows",
@@ -223,7 +224,7 @@ def make_everything_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dedupe_input, "UNIT_BYTES", 1)
     monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 30)
     monkeypatch.setattr(dedupe, "SLICE_BYTES", 2000)
-    monkeypatch.setattr(dedupe_scan, "SEGMENT_BYTES", 5000)
+    monkeypatch.setattr(dedupe_keys, "SEGMENT_BYTES", 5000)
     monkeypatch.setattr(dedupe_write, "SEGMENT_BYTES", 5000)
     monkeypatch.setattr(dedupe_input, "BATCH_ROWS", 17)
     monkeypatch.setattr(dedupe_verify, "CHUNK_PAIRS", 5)

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.ids import length_prefixed, pair_id, row_id
+from schemas.ids import length_prefixed, numbered_row_ids, pair_id, row_id
 
 
 def test_golden_ids():
@@ -22,3 +22,10 @@ def test_moving_a_character_between_sides_changes_the_pair():
 
 def test_numbers_and_digits_are_different_places():
     assert row_id("0" * 32, ("web", 1)) != row_id("0" * 32, ("web", "1"))
+
+
+@given(st.lists(st.integers(min_value=0, max_value=1 << 40), max_size=5), st.text(max_size=12))
+def test_rows_of_a_table_are_named_as_one_by_one(numbers, name):
+    contents = [pair_id("neighbor_text", name, str(number)) for number in numbers]
+    expected = [row_id(content, (name, number)) for content, number in zip(contents, numbers, strict=True)]
+    assert numbered_row_ids(contents, name, numbers) == expected
