@@ -12,7 +12,8 @@ LEAST_WORDS = 3
 LEAST_SCORE = 0.5
 """A weaker guess is none."""
 _WORD = re.compile(r"[^\W\d_]+")
-_NOT_PROSE = re.compile(r"`[^`\n]*`|https?://\S+|\S*[_(){}\[\]<>=/\\]\S*|^\s*>>>.*$", re.MULTILINE)
+_ASCII_WORD = re.compile("[A-Za-z]+")
+_NOT_PROSE = re.compile(r"`[^`\n]*`|https?://\S+|[^\s_(){}\[\]<>=/\\]*+[_(){}\[\]<>=/\\]\S*|^\s*>>>.*$", re.MULTILINE)
 _NOT_PROSE_MARK = re.compile(r"[`_(){}\[\]<>=/\\]")
 """One of these is in whatever is no prose; asking for them first is cheap."""
 _HEAD_CHARS = 240
@@ -25,6 +26,7 @@ _ENGLISH_TOO = frozenset(
         *("to", "use", "used"),
     }
 )
+_ENGLISH = _ENGLISH_ONLY | _ENGLISH_TOO
 
 
 def docstring_languages(docstrings: Sequence[str]) -> list[str | None]:
@@ -38,10 +40,11 @@ def docstring_languages(docstrings: Sequence[str]) -> list[str | None]:
         head = text[:_HEAD_CHARS]
         if _NOT_PROSE_MARK.search(head):
             head = _NOT_PROSE.sub(" ", head)
-        words = _WORD.findall(head)
-        if head.isascii() and _is_english(words):
+        is_ascii = head.isascii()
+        words = (_ASCII_WORD if is_ascii else _WORD).findall(head)
+        if is_ascii and _is_english(words):
             told[i] = "en"
-        elif _says_enough(words, head.isascii()):
+        elif _says_enough(words, is_ascii):
             # One at a time: the documentation of one function says nothing of another's.
             language, score = passage_language(" ".join(words))
             told[i] = None if language == "und" or score < LEAST_SCORE else language
@@ -49,9 +52,10 @@ def docstring_languages(docstrings: Sequence[str]) -> list[str | None]:
 
 
 def _is_english(words: Sequence[str]) -> bool:
-    known = set(map(str.lower, words))
-    only = len(known & _ENGLISH_ONLY)
-    return len(words) >= LEAST_WORDS and only > 0 and only + len(known & _ENGLISH_TOO) >= 2
+    if len(words) < LEAST_WORDS:
+        return False
+    known = _ENGLISH.intersection(" ".join(words).lower().split())
+    return len(known) >= 2 and not known.isdisjoint(_ENGLISH_ONLY)
 
 
 def _says_enough(words: Sequence[str], is_ascii: bool) -> bool:

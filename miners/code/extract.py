@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from itertools import zip_longest
@@ -43,8 +43,7 @@ _LONE_CR = re.compile(rb"\r(?!\n)")
 _LINE_BLANKS = b" \t\f"
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     """One function, or a class or a whole file where these were asked for.
 
     `code` is ``source[start_byte:end_byte]`` with `filler` in place of the bytes `cut`.

@@ -19,6 +19,10 @@ from miners.near_duplicates.words import words as spoken_words
 
 _ASCII_WORD = re.compile(r"\w+")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
+_ASCII_WORDS = bytes(ord(char.lower()) if char.isalnum() or char == "_" else 32 for char in map(chr, range(128))) * 2
+"""What stands in words of ASCII as small letters, and anything else as blanks."""
+_HUMPS = bytes(65 if char.isupper() else 97 if char.isalnum() else 32 for char in map(chr, range(128))) + b" " * 128
+"""Capitals of ASCII as A, small letters and digits as a, and anything else as blanks."""
 _LETTERS = string.ascii_letters.encode()
 _BLANKS = bytes(byte for byte in range(128) if chr(byte).isspace())
 _BOILERPLATE = re.compile(
@@ -66,7 +70,6 @@ _NAME_OF_CODE = re.compile(
     """,
     re.VERBOSE,
 )
-_HUMP = re.compile("[a-z0-9][A-Z]")
 _NAME_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+")
 _TEST_WORDS = frozenset({"test", "tests"})
 
@@ -145,33 +148,33 @@ def _is_boilerplate(text: str, where: str) -> bool:
     if where != "first_line":
         return False
     line = text.lstrip().split("\n", 1)[0]
-    if line.isascii():
-        folded = line.lower()
-        if not any(mark in folded for mark in _BOILERPLATE_MARKS):
-            return False
+    if line.isascii() and not _has_one_of(_BOILERPLATE_MARKS, line.lower()):
+        return False
     return bool(_BOILERPLATE.search(line))
+
+
+def _has_one_of(marks: Sequence[str], text: str) -> bool:
+    return any(map(text.__contains__, marks))
 
 
 def _most_names(text: str) -> int:
     """No fewer than the names of code in the text: each has one of these marks for itself. Counting them is cheap."""
     marks = sum(map(text.count, ("(", "_", ".", "::", "->"))) + text.count("`") // 2
-    return marks + len(_HUMP.findall(text))
+    return marks + text.encode().translate(_HUMPS).count(b"aA")
 
 
 def _is_only_links(text: str) -> bool:
-    if "@" not in text:
-        folded = text.lower()
-        if not any(mark in folded for mark in _LINK_MARKS):
-            return False
+    if "@" not in text and not _has_one_of(_LINK_MARKS, text.lower()):
+        return False
     bare, links = _LINK.subn(" ", text)
     return links > 0 and _LINK_WORDS.issuperset(_ASCII_WORD.findall(bare.lower()))
 
 
-def _words(text: str) -> Sequence[str]:
-    return _ASCII_WORD.findall(text.lower()) if text.isascii() else spoken_words(text)
+def _words(text: str) -> Sequence[str] | Sequence[bytes]:
+    return text.encode().translate(_ASCII_WORDS).split() if text.isascii() else spoken_words(text)
 
 
-def _top_word_share(words: Sequence[str], least: int) -> float:
+def _top_word_share(words: Sequence[str] | Sequence[bytes], least: int) -> float:
     return max(Counter(words).values()) / len(words) if len(words) >= max(1, least) else 0.0
 
 

@@ -13,17 +13,13 @@ import marshal
 import os
 import struct
 import sys
-from dataclasses import fields
-from operator import attrgetter
 from typing import Any, BinaryIO
 
-from miners.code.extract import Function
 from miners.code.parsing_batch import ParseFailure, Source, parse_source
 
 LENGTH = struct.Struct("<Q")
 MARSHAL_VERSION = 2
 """Later versions look every object up for repeats, which costs more than the repeats."""
-_as_tuple = attrgetter(*(field.name for field in fields(Function)))
 
 
 def packed(value: Any) -> bytes:
@@ -52,7 +48,7 @@ def _answer(source: Source, seconds: float) -> list[tuple | None] | tuple[str, s
     parsed = parse_source(source, seconds)
     if isinstance(parsed, ParseFailure):
         return parsed.reason, parsed.why
-    return [_as_tuple(function) if function else None for function in parsed]
+    return [function and tuple(function) for function in parsed]
 
 
 def _send(answers: BinaryIO, value: Any) -> None:

@@ -31,7 +31,8 @@ GRACE_SECONDS = 5.0
 """A child that needs this and twice the parser's own limit for a file is killed: a query has no deadline of its own.
 The grace is for the first file of a language, which loads its grammar."""
 START_SECONDS = 120.0
-_READ = 1 << 20
+_READ = 1 << 16
+"""What a pipe holds; room for more would be made, and given back, at every read."""
 _STDERR_TAIL = 500
 
 
@@ -181,4 +182,4 @@ class _Child:
 def _parsed(answer: Any) -> Parsed:
     if isinstance(answer, tuple):
         return ParseFailure(*answer)
-    return [Function(*values) if values else None for values in answer]
+    return [values and Function._make(values) for values in answer]
