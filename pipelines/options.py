@@ -47,6 +47,13 @@ class JobParser(argparse.ArgumentParser):
         """Called by argparse for anything wrong on the command line."""
         raise UsageError(message)
 
+    def parse_own(self, argv: Sequence[str] | None) -> argparse.Namespace:
+        """The arguments (without the program's name) of a command that Beam has no part in. Raises UsageError."""
+        ours = {name for action in self._actions for name in action.option_strings}
+        tokens = [_with_dashes(token, ours) for token in (sys.argv[1:] if argv is None else argv)]
+        _check_names(tokens, ours, set())
+        return self.parse_args(tokens)
+
 
 def job_parser(
     command: str,
