@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 import apache_beam as beam
+import pyarrow as pa
 import xxhash
 
 from pipelines import storage
@@ -32,6 +33,7 @@ from schemas.ids import length_prefixed
 from schemas.ledger import Ledger
 from schemas.manifest import UNITS_FOLDER, FileEntry
 from schemas.pair import SCHEMA, SPLITS, Pair, pairs_to_table
+from schemas.pair_batch import PairBatch, batches_to_table
 from schemas.rejects import REJECTS_SCHEMA, Reject, rejects_to_table
 from schemas.writer import PartWriter
 
@@ -70,8 +72,8 @@ class Miner(Protocol):
     job: str
     """`mine-web`, `mine-code` or `import`: which stages the ledger has."""
 
-    def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Pair | SplitPair | Reject | Attribution]:
-        """Read the unit and yield its pairs in order; everything read is counted in `ledger`."""
+    def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Pair | SplitPair | PairBatch | Reject | Attribution]:
+        """Read the unit and yield its pairs in order, one by one or all in batches; count what is read in `ledger`."""
         ...
 
 
@@ -230,16 +232,18 @@ class Parts:
 
     def __init__(self, output: str, stem: str, split: str | None, schema: Any) -> None:
         self._output, self._stem, self._split, self._schema = output, stem, split, schema
-        self._to_table = pairs_to_table if schema is SCHEMA else rejects_to_table
-        self._rows: list[Any] = []
+        self._to_table = _pairs_to_table if schema is SCHEMA else rejects_to_table
+        self._waiting: list[Any] = []
+        self._waiting_rows = 0
         self._open: ExitStack | None = None
         self._writer: PartWriter | None = None
         self.entries: list[FileEntry] = []
 
     def add(self, row: Any) -> None:
-        """Take one row in."""
-        self._rows.append(row)
-        if len(self._rows) >= BATCH_ROWS:
+        """Take one row in, or a batch of rows."""
+        self._waiting.append(row)
+        self._waiting_rows += len(row) if isinstance(row, PairBatch) else 1
+        if self._waiting_rows >= BATCH_ROWS:
             self._flush()
 
     def __enter__(self) -> Parts:
@@ -254,14 +258,14 @@ class Parts:
             self._open.__exit__(kind, error, trace)
 
     def _flush(self) -> None:
-        if not self._rows:
+        if not self._waiting:
             return
         if self._writer is None:
             self._open = ExitStack()
             file = self._open.enter_context(storage.writing(storage.join(self._output, self._name())))
             self._writer = PartWriter(file, self._schema)
-        self._writer.write(self._to_table(self._rows))
-        self._rows = []
+        self._writer.write(self._to_table(self._waiting))
+        self._waiting, self._waiting_rows = [], 0
         if self._writer.bytes_so_far > PART_BYTES:
             self._close()
 
@@ -276,6 +280,10 @@ class Parts:
 
     def _name(self) -> str:
         return f"{self._stem}-{len(self.entries):05d}.parquet"
+
+
+def _pairs_to_table(rows: Sequence[Any]) -> pa.Table:
+    return batches_to_table(rows) if isinstance(rows[0], PairBatch) else pairs_to_table(rows)
 
 
 class FinishMining(beam.DoFn):

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
-from miners.web import PassageConfig, WebConfig, mine_records, read_records
+from miners.web import PassageConfig, WebConfig, mine_batches, read_records
 from miners.web.extraction import EXTRACTORS
 from miners.web.privacy import KINDS as REDACTED
 from miners.web.privacy import PrivacyConfig
@@ -20,13 +20,15 @@ from miners.web.record_reader import Damage, WarcRecord
 from miners.web.robots import DIRECTIVES
 from pipelines import storage
 from pipelines.blocklist_file import BlocklistFile, find_blocklist
+from pipelines.dry_run_mining import print_mining_plan, web_pieces
 from pipelines.failures import report_errors
 from pipelines.http_files import Transfer, is_http
 from pipelines.mine_job import Unit, run_mine_job, unit_id
 from pipelines.options import Command, JobParser, job_parser, parse, read_recipe
 from pipelines.web_files import add_file_flags, find_files, plain_files, transfer_of
 from schemas.ledger import Ledger
-from schemas.pair import WEB_KINDS, Pair
+from schemas.pair import WEB_KINDS
+from schemas.pair_batch import PairBatch
 from schemas.rejects import Reject
 
 RANGE_BYTES = 256 << 20
@@ -43,10 +45,10 @@ class WebMiner:
     blocklist: BlocklistFile | None = None
     job: str = field(default="mine-web", init=False)
 
-    def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Pair | Reject]:
+    def mine(self, unit: Unit, ledger: Ledger) -> Iterator[PairBatch | Reject]:
         """See `pipelines.mine_job.Miner`; a file that cannot be opened is one failed record."""
         blocklist = self.blocklist.load() if self.blocklist else None
-        yield from mine_records(self._items(unit), unit.uri, self.config, ledger, blocklist)
+        yield from mine_batches(self._items(unit), unit.uri, self.config, ledger, blocklist)
 
     def _items(self, unit: Unit) -> Iterator[WarcRecord | Damage]:
         try:
@@ -200,6 +202,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     units = make_units(find_files(command.args))
     blocklist = find_blocklist(command.args.blocklist)
     miner = WebMiner(config, transfer_of(command.args), blocklist)
+    if command.args.dry_run:
+        return print_mining_plan(command, units, lambda here: web_pieces(miner, here, command.args.seed))
     blocked = {"blocklist": asdict(blocklist)} if blocklist else {}
     return run_mine_job(command, miner, units, {**plain_config(config), **plain_files(command.args), **blocked})
 

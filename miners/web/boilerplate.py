@@ -1,4 +1,4 @@
-"""From the blocks of a page's main content, those that are its text: our own pass after resiliparse's.
+"""From the lines of a page's main content, those that are its text: our own pass after resiliparse's.
 
 The rules look at what holds on any page: where the headline stands, how much of a block is links, whether it stands in
 an element for text, whether it is a sentence. Words decide only where form does not: the names of what follows an
@@ -9,16 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
 
-from miners.web.blocks import Block
-from miners.web.text_length import UNSPACED, token_count
+from miners.web.page_lines import LEAST_TOKENS, LONG_TOKENS, PageLines, ends_sentence
+from miners.web.text_length import token_count
 
-LEAST_TOKENS = 5
-"""Shorter lines are menus, buttons and bylines more often than sentences."""
-LONG_TOKENS = 20
-"""A line this long is prose even where its last character does not say so (quotes, footnote marks, lost full stops)."""
 LOOSE_TOKENS = 10
 """Text outside any element for text, on a page that has its text in such elements, is a caption or a label if short."""
 LINK_SHARE = 0.8
@@ -34,10 +28,6 @@ TAIL_TOKENS = 6
 NOTICE_TOKENS = 40
 """A longer paragraph may have a notice's phrase and more to say."""
 
-_ENDS = frozenset(".!?…:;。！？：；।॥۔؟།៕")
-_CLOSERS = "\"'”’»)]」』）"
-_ENDING = 12
-"""Characters at the end of a line that are looked at for the end of a sentence."""
 _WORD = re.compile(r"\w+")
 _TAIL = re.compile(
     r"""\W*(?:
@@ -70,66 +60,39 @@ _NOTICE_START = re.compile(
 """In lower case, behind a line break: phrases of notices beside an article: credits, consent, subscription."""
 
 
-class _Line(NamedTuple):
-    block: Block
-    tokens: int
-    prose: int
-    """Characters of prose: all of the text's, or none."""
-
-
 def is_prose(text: str) -> bool:
     """Whether a line reads as prose: enough words, and the end of a sentence unless it is long."""
-    return _reads_as_prose(text, token_count(text))
+    tokens = token_count(text)
+    return tokens >= LONG_TOKENS or (tokens >= LEAST_TOKENS and ends_sentence(text))
 
 
-def without_boilerplate(title: str, blocks: Sequence[Block]) -> list[Block]:
-    """The blocks of an article's text: headings, paragraphs and list entries; `title` is that of the page's head."""
-    lines = _before_tail(_after_headline(title, _lines(blocks)))
-    loose_tokens = LOOSE_TOKENS if _has_text_elements(lines) else LEAST_TOKENS
-    lines = _text_lines(lines, loose_tokens)
-    if not _prose_chars(lines):
+def without_boilerplate(title: str, lines: PageLines) -> list[int]:
+    """The numbers of the lines of an article's text: headings, paragraphs and list entries.
+
+    `title` is that of the page's head.
+    """
+    begin = _after_headline(title, lines)
+    end = _tail(lines, begin)
+    kept = _text_lines(lines, range(begin, end))
+    if not any(lines.prose[i] for i in kept):
         return []
-    return _without_empty_headings(_from_first_text(lines))
+    return _without_empty_headings(lines, _from_first_text(lines, kept))
 
 
-def _lines(blocks: Sequence[Block]) -> list[_Line]:
-    lines = []
-    for block in blocks:
-        text, _, link_chars, _ = block
-        # a block has single spaces, so that most need not be split to be counted
-        tokens = text.count(" ") + 1 if text.isascii() or not UNSPACED.search(text) else token_count(text)
-        reads = tokens >= LEAST_TOKENS and 2 * link_chars <= len(text) and _reads_as_prose(text, tokens)
-        lines.append(_Line(block, tokens, len(text) if reads else 0))
-    return lines
-
-
-def _reads_as_prose(text: str, tokens: int, least: int = LEAST_TOKENS) -> bool:
-    if tokens >= LONG_TOKENS or tokens < least:
-        return tokens >= LONG_TOKENS
-    return text[-_ENDING:].rstrip(_CLOSERS)[-1:] in _ENDS
-
-
-def _prose_chars(lines: Sequence[_Line]) -> int:
-    return sum([line.prose for line in lines])
-
-
-def _after_headline(title: str, lines: list[_Line]) -> list[_Line]:
-    """The lines after the headline: what stands before it, and itself, is no text of the article."""
-    most, seen, after = HEADLINE_PROSE * _prose_chars(lines), 0, 0
+def _after_headline(title: str, lines: PageLines) -> int:
+    """The first line after the headline: what stands before it, and itself, is no text of the article."""
+    most, seen, after = HEADLINE_PROSE * sum(lines.prose), 0, 0
     words = frozenset(_WORD.findall(title.lower()))
-    for i, line in enumerate(lines):
-        block = line.block
+    for i, (level, prose) in enumerate(zip(lines.levels, lines.prose, strict=True)):
         if seen > most:
             break
-        if block.heading_level == 1 or (
-            (block.heading_level or (not block.in_text_element and LEAST_TOKENS <= line.tokens <= 2 * LONG_TOKENS))
-            and _overlap(block.text, words) >= HEADLINE_OVERLAP
-        ):
+        if level == 1:
+            return i + 1
+        is_loose = not lines.in_text[i] and LEAST_TOKENS <= lines.tokens[i] <= 2 * LONG_TOKENS
+        if (level or is_loose) and _overlap(lines.texts[i], words) >= HEADLINE_OVERLAP:
             after = i + 1
-            if block.heading_level == 1:
-                break
-        seen += line.prose
-    return lines[after:]
+        seen += prose
+    return after
 
 
 def _overlap(text: str, title: frozenset[str]) -> float:
@@ -137,33 +100,38 @@ def _overlap(text: str, title: frozenset[str]) -> float:
     return len(words & title) / len(words) if words else 0.0
 
 
-def _before_tail(lines: list[_Line]) -> list[_Line]:
-    """The lines before the first that names what follows an article."""
-    least, seen = TAIL_PROSE * _prose_chars(lines), 0
-    for i, line in enumerate(lines):
-        if seen > least and line.tokens <= TAIL_TOKENS and _TAIL.match(line.block.text.lower()):
-            return lines[:i]
-        seen += line.prose
-    return lines
+def _tail(lines: PageLines, begin: int) -> int:
+    """The first line, from `begin` on, that names what follows an article; behind the last where none does."""
+    prose = lines.prose[begin:]
+    least, seen = TAIL_PROSE * sum(prose), 0
+    for i, (tokens, chars) in enumerate(zip(lines.tokens[begin:], prose, strict=True), begin):
+        if seen > least and tokens <= TAIL_TOKENS and _TAIL.match(lines.texts[i].lower()):
+            return i
+        seen += chars
+    return len(lines.texts)
 
 
-def _has_text_elements(lines: list[_Line]) -> bool:
-    return 2 * _prose_chars([line for line in lines if line.block.in_text_element]) >= _prose_chars(lines)
-
-
-def _text_lines(lines: list[_Line], loose_tokens: int) -> list[_Line]:
+def _text_lines(lines: PageLines, numbers: range) -> list[int]:
     """Those that are no navigation, no notice, and no label outside the elements for text."""
-    notices = _Notices([line.block.text for line in lines if line.tokens <= NOTICE_TOKENS])
+    least = _least_tokens(lines, numbers)
+    notices = _Notices([lines.texts[i] for i in numbers if lines.tokens[i] <= NOTICE_TOKENS])
     kept = []
-    for line in lines:
-        (text, _, link_chars, in_text_element), tokens, _ = line
-        if link_chars > LINK_SHARE * len(text) and not _is_address(text):
+    for i in numbers:
+        links, tokens = lines.link_chars[i], lines.tokens[i]
+        if links and links > LINK_SHARE * len(lines.texts[i]) and not _is_address(lines.texts[i]):
             continue
-        if notices.any and tokens <= NOTICE_TOKENS and notices.is_notice(text):
+        if notices.any and tokens <= NOTICE_TOKENS and notices.is_notice(lines.texts[i]):
             continue
-        if in_text_element or _reads_as_prose(text, tokens, loose_tokens):
-            kept.append(line)
+        if lines.in_text[i] or tokens >= LONG_TOKENS or (tokens >= least and lines.ended[i]):
+            kept.append(i)
     return kept
+
+
+def _least_tokens(lines: PageLines, numbers: range) -> int:
+    """Of a line outside any element for text: more where the page has its text in such elements."""
+    prose = [lines.prose[i] for i in numbers]
+    within = sum([chars for i, chars in zip(numbers, prose, strict=True) if lines.in_text[i]])
+    return LOOSE_TOKENS if 2 * within >= sum(prose) else LEAST_TOKENS
 
 
 class _Notices:
@@ -189,24 +157,27 @@ def _is_address(text: str) -> bool:
     return " " not in text and "." in text
 
 
-def _from_first_text(lines: list[_Line]) -> list[_Line]:
+def _from_first_text(lines: PageLines, numbers: list[int]) -> list[int]:
     """The lines after the bylines, dates and captions that stand between the headline and the text.
 
     Captions of a gallery come twice and more, as thumbnail and as slide.
     """
-    times = Counter(line.block.text for line in lines)
-    for i, line in enumerate(lines):
-        if line.block.heading_level or (line.tokens >= LEAST_TOKENS and times[line.block.text] == 1):
-            return lines[i:]
-    return lines
+    times = Counter([lines.texts[i] for i in numbers])
+    for place, i in enumerate(numbers):
+        if lines.levels[i] or (lines.tokens[i] >= LEAST_TOKENS and times[lines.texts[i]] == 1):
+            return numbers[place:]
+    return numbers
 
 
-def _without_empty_headings(lines: list[_Line]) -> list[Block]:
+def _without_empty_headings(lines: PageLines, numbers: list[int]) -> list[int]:
     """Headings with text under them; others are titles of other pages, or of what was taken out."""
-    kept: list[Block] = []
-    for line in reversed(lines):
-        level = line.block.heading_level
-        if level and (not kept or 0 < kept[-1].heading_level <= level):
+    kept: list[int] = []
+    below: int | None = None
+    """The level of the line that stands below: 0 for text, None for nothing."""
+    for i in reversed(numbers):
+        level = lines.levels[i]
+        if level and (below is None or 0 < below <= level):
             continue
-        kept.append(line.block)
+        kept.append(i)
+        below = level
     return kept[::-1]

@@ -17,9 +17,10 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import DOMContext, HTMLTree, traverse_dom
 from resiliparse.process_guard import ExecutionTimeout, time_guard
 
-from miners.web.blocks import Block, read_blocks, text_blocks
+from miners.web.blocks import Block, text_blocks
 from miners.web.boilerplate import is_prose, without_boilerplate
 from miners.web.charset import decode_page
+from miners.web.page_lines import PageLines, lines_of, read_lines
 from miners.web.trafilatura_text import check_trafilatura, read_with_trafilatura
 
 EXTRACTORS = ("resiliparse", "trafilatura")
@@ -112,13 +113,18 @@ def _read(html: str, tags: int) -> tuple[str, list[Block]]:
     if tags > _TAGS_CHECKED:
         _check_depth(html, tree)
     title = " ".join((tree.title or "").split())
-    blocks = without_boilerplate(title, read_blocks(_extract(tree, main_content=True)))
+    blocks = _text_blocks(title, read_lines(_extract(tree, main_content=True)))
     if _chars(blocks) < _LITTLE_TEXT:
-        everything = read_blocks(_extract(tree, main_content=False))
-        in_elements = without_boilerplate(title, [block for block in everything if block.in_text_element])
+        everything = read_lines(_extract(tree, main_content=False))
+        in_elements = everything.blocks([i for i, within in enumerate(everything.in_text) if within])
+        in_elements = _text_blocks(title, lines_of(in_elements))
         if _chars(in_elements) > _MISS * _chars(blocks):
             return title, in_elements
     return title, blocks
+
+
+def _text_blocks(title: str, lines: PageLines) -> list[Block]:
+    return lines.blocks(without_boilerplate(title, lines))
 
 
 def _extract(tree: HTMLTree, *, main_content: bool) -> str:

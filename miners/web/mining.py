@@ -1,7 +1,7 @@
 """WARC and WET records to pairs, with every record, page, passage and pair accounted for.
 
-In: the items of `record_reader.read_records`. Out: pairs in page order, and a `Reject` for what was
-refused or broke.
+In: the items of `record_reader.read_records`. Out: pairs in page order, one by one or a batch a page, and a `Reject`
+for what was refused or broke.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from miners.web.urls import clean_url
 from miners.web.web_config import WebConfig
 from schemas.ledger import Ledger
 from schemas.pair import Pair, Provenance
+from schemas.pair_batch import PairBatch
 from schemas.rejects import Reject
 
 
@@ -31,6 +32,21 @@ def mine_records(
 
     `uri` is the file as it was given; its last path part goes into the row ids.
     """
+    for item in mine_batches(items, uri, config, ledger, blocklist):
+        if isinstance(item, PairBatch):
+            yield from item.pairs()
+        else:
+            yield item
+
+
+def mine_batches(
+    items: Iterable[WarcRecord | Damage],
+    uri: str,
+    config: WebConfig,
+    ledger: Ledger,
+    blocklist: Blocklist | None = None,
+) -> Iterator[PairBatch | Reject]:
+    """As `mine_records`, with all pairs of a page at once."""
     miner = PageMiner(config, ledger)
     name = uri.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     for item in items:

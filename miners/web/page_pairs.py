@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import xxhash
 
@@ -19,9 +20,9 @@ from miners.web.quality import Verdict, judge
 from miners.web.text_length import token_count
 from miners.web.web_config import WebConfig
 from schemas.ledger import Ledger
-from schemas.pair import HEADING_SECTION, NEIGHBOR_TEXT, TITLE_BODY, Pair, Provenance, make_pair, make_signals
+from schemas.pair import HEADING_SECTION, NEIGHBOR_TEXT, TITLE_BODY, Provenance
+from schemas.pair_batch import PairBatch, TextSide, text_side
 from schemas.rejects import Reject
-from schemas.side_hash import side_hash
 
 LEAST_TITLE_TOKENS = 2
 """Titles and headings of one word (Introduction, Notes) say nothing of the text below them."""
@@ -45,11 +46,10 @@ class ExtractedPage:
         return "\n".join(self.texts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
+class _Candidate(NamedTuple):
     kind: str
-    anchor: str
-    positive: str
+    anchor: TextSide
+    positive: TextSide
     ordinal: int
     languages: tuple[tuple[str, float], ...]
     """Of each passage in it, one or two, with its probability."""
@@ -63,8 +63,8 @@ class PageMiner:
         self._ledger = ledger
         self._domain_pairs: dict[str, int] = {}
 
-    def mine(self, page: ExtractedPage) -> Iterator[Pair | Reject]:
-        """The page's pairs in page order, and what was refused. The page counts as read already."""
+    def mine(self, page: ExtractedPage) -> Iterator[PairBatch | Reject]:
+        """What was refused, and the page's pairs in page order. The page counts as read already."""
         config, ledger = self._config, self._ledger
         reason, verdict, language = self._judge(page)
         if reason:
@@ -129,33 +129,35 @@ class PageMiner:
 
     def _pairs(
         self, page: ExtractedPage, candidates: Sequence[_Candidate], verdict: Verdict
-    ) -> Iterator[Pair | Reject]:
+    ) -> Iterator[PairBatch | Reject]:
+        """The pairs in one batch, and those that are refused or beyond a cap."""
         group = registrable_domain(page.provenance.url) if page.provenance.url else None
         fit = [(candidate, _refusal(candidate)) for candidate in candidates]
         within = self._within_page_cap(page, [candidate for candidate, reason in fit if not reason])
         self._ledger.read("pair", len(fit))
+        kept: list[_Candidate] = []
         for candidate, refusal in fit:
             reason = refusal or (None if id(candidate) in within else "page_cap") or self._over_domain_cap(group)
-            provenance = _at(page.provenance, candidate.ordinal)
             if reason:
                 self._ledger.drop("pair", reason)
-                yield Reject("pair", reason, provenance, f"{candidate.anchor[:240]}\n{candidate.positive[:240]}")
-                continue
-            self._ledger.keep("pair")
-            yield make_pair(
-                kind=candidate.kind,
-                language=candidate.languages[0][0],
-                anchor=candidate.anchor,
-                positive=candidate.positive,
-                place=("web", *page.place, candidate.ordinal),
+                excerpt = f"{candidate.anchor.text[:240]}\n{candidate.positive.text[:240]}"
+                yield Reject("pair", reason, _at(page.provenance, candidate.ordinal), excerpt)
+            else:
+                kept.append(candidate)
+        self._ledger.keep("pair", len(kept))
+        if kept:
+            kinds, anchors, positives, ordinals, languages = zip(*kept, strict=True)
+            yield PairBatch(
+                place=("web", *page.place),
                 group=group,
-                provenance=provenance,
-                signals=make_signals(
-                    candidate.anchor,
-                    candidate.positive,
-                    language_score=min(score for _, score in candidate.languages),
-                    quality=verdict.measured,
-                ),
+                provenance=page.provenance,
+                quality=verdict.measured,
+                kinds=kinds,
+                languages=[of_passages[0][0] for of_passages in languages],
+                anchors=anchors,
+                positives=positives,
+                ordinals=ordinals,
+                language_scores=[min(of_passages[0][1], of_passages[-1][1]) for of_passages in languages],
             )
 
     def _within_page_cap(self, page: ExtractedPage, fit: Sequence[_Candidate]) -> set[int]:
@@ -222,20 +224,21 @@ def _candidates(
     config: WebConfig,
 ) -> Iterator[_Candidate]:
     """The pairs that a page may give, of every kind that is asked for; those of a kind in page order."""
+    sides = [text_side(passage.text) for passage in made]
     if NEIGHBOR_TEXT in config.kinds:
         for i in adjacent(made, overlapping=config.passages.overlapping):
             if wanted[i] and wanted[i + 1]:
-                yield _Candidate(NEIGHBOR_TEXT, made[i].text, made[i + 1].text, i, (languages[i], languages[i + 1]))
+                yield _Candidate(NEIGHBOR_TEXT, sides[i], sides[i + 1], i, (languages[i], languages[i + 1]))
     if TITLE_BODY in config.kinds and made and wanted[0] and token_count(title) >= LEAST_TITLE_TOKENS:
-        yield _Candidate(TITLE_BODY, title, made[0].text, 0, (languages[0],))
+        yield _Candidate(TITLE_BODY, text_side(title), sides[0], 0, (languages[0],))
     for i, heading in headings.items():
         if wanted[i] and token_count(heading) >= LEAST_TITLE_TOKENS:
-            yield _Candidate(HEADING_SECTION, heading, made[i].text, i, (languages[i],))
+            yield _Candidate(HEADING_SECTION, text_side(heading), sides[i], i, (languages[i],))
 
 
 def _refusal(candidate: _Candidate) -> str | None:
     if candidate.languages[0][0] != candidate.languages[-1][0]:
         return "language_mismatch"
-    if side_hash(candidate.anchor, is_code=False) == side_hash(candidate.positive, is_code=False):
+    if candidate.anchor.side_hash == candidate.positive.side_hash:
         return "same_text"
     return None

@@ -16,6 +16,7 @@ from miners.web.page_pairs import ExtractedPage, PageMiner
 from miners.web.privacy import PrivacyConfig
 from schemas.ledger import Ledger
 from schemas.pair import WEB_KINDS, Pair, Provenance
+from schemas.pair_batch import PairBatch
 
 SENTENCES = (
     "The miller of village {} opens the sluice at dawn, and the wheel begins to turn under the weight of the water.",
@@ -48,7 +49,8 @@ def mine_all(pages, config, ledger):
     items = []
     for page in pages:
         ledger.read("page")
-        items += miner.mine(page)
+        for item in miner.mine(page):
+            items += item.pairs() if isinstance(item, PairBatch) else [item]
     ledger.check()
     pairs = [item for item in items if isinstance(item, Pair)]
     assert len(pairs) == ledger.stages["pair"].kept
