@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from pipelines import storage
 from schemas.manifest import (
@@ -19,16 +18,9 @@ from schemas.manifest import (
     no_manifest,
     parse_manifest,
 )
+from schemas.split_settings import SPLIT_SETTINGS, split_settings
 
-SPLIT_SETTINGS = (
-    "split_key",
-    "validation_share",
-    "test_share",
-    "words_per_shingle",
-    "tokens_per_shingle",
-    "signatures",
-)
-"""What two sets must have in common for their splits and signatures to fit together."""
+__all__ = ["SPLIT_SETTINGS", "check_files", "load_manifest", "load_result", "split_settings"]
 
 
 def load_manifest(folder: str) -> Manifest:
@@ -58,9 +50,3 @@ def check_files(folder: str, entries: Iterable[FileEntry]) -> None:
                 f"{folder}: {entry.path} is missing or not {entry.bytes:,} bytes long; "
                 "run `pairmill verify` on the folder, and write the set again"
             )
-
-
-def split_settings(manifest: Manifest) -> dict[str, Any] | None:
-    """By which settings of dedupe a set was split and signed, by itself or by a set that it was made of; or None."""
-    config = manifest.config if manifest.job == "dedupe" else manifest.config.get("dedupe")
-    return {name: config.get(name) for name in SPLIT_SETTINGS} if config else None

@@ -24,6 +24,7 @@ from typing import Any
 from schemas.ledger import LedgerError
 from schemas.manifest import Manifest
 from schemas.pair_set import read_manifest
+from schemas.split_settings import split_settings
 from train.command_line import CommandParser
 from train.encoders import TextEncoder
 from train.named_inputs import check_pair_set_folder, device_named, load_model
@@ -43,7 +44,10 @@ INDEXES = ("blocks", "faiss")
 class Settings:
     """What the result depends on; it stands in the manifest, and a run is only resumed with the same."""
 
-    data_id: str
+    inputs: tuple[str]
+    """The data_id of the set."""
+    dedupe: dict[str, Any] | None
+    """By which settings of dedupe it was split and signed, as every set keeps them that is made of such a one."""
     method: str
     model: str | None
     model_hash: str | None
@@ -54,7 +58,8 @@ class Settings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self) | {"rule": asdict(self.rule) | {"ranks": list(self.rule.ranks)}}
+        rule = asdict(self.rule) | {"ranks": list(self.rule.ranks)}
+        return asdict(self) | {"inputs": list(self.inputs), "rule": rule}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -139,7 +144,16 @@ def _settings(args: argparse.Namespace, manifest: Manifest) -> Settings:
         margin = ChoiceRule.margin
     rule = ChoiceRule(args.count, tuple(args.ranks), margin, args.relative_margin)
     model_hash = _folder_hash(Path(args.model)) if args.model and Path(args.model).is_dir() else None
-    return Settings(manifest.data_id, args.method, _name(args.model), model_hash, args.index, args.within, rule)
+    return Settings(
+        inputs=(manifest.data_id,),
+        dedupe=split_settings(manifest),
+        method=args.method,
+        model=_name(args.model),
+        model_hash=model_hash,
+        index=args.index,
+        within=args.within,
+        rule=rule,
+    )
 
 
 def _name(model: str | None) -> str | None:

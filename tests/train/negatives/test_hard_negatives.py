@@ -282,4 +282,4 @@ def test_the_settings_in_the_manifest_name_no_local_folder(planted_set, tmp_path
     folder, model = planted_set
     assert main(["--input", str(folder), "--model", str(model), "--output", str(tmp_path / "out"), "--quiet"]) == 0
     manifest = (tmp_path / "out" / "manifest.json").read_text()
-    assert str(tmp_path) not in manifest and json.loads(manifest)["config"]["data_id"] == read_manifest(folder).data_id
+    assert str(tmp_path) not in manifest and json.loads(manifest)["config"]["inputs"] == [read_manifest(folder).data_id]
