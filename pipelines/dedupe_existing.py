@@ -19,9 +19,7 @@ from pipelines.dedupe_input import BATCH_ROWS, Input, InputUnit, Piece, find_inp
 from pipelines.options import UsageError
 from schemas.manifest import FileEntry, Manifest
 from schemas.pair import SPLITS
-
-SAME_SETTINGS = ("split_key", "validation_share", "test_share", "words_per_shingle", "tokens_per_shingle")
-"""Of other shares or another key a group would stand in two splits; of other shingles no signature could be used."""
+from schemas.split_settings import SPLIT_SETTINGS, split_settings
 
 
 @dataclass(frozen=True)
@@ -98,19 +96,23 @@ def _as_array(batch: pa.RecordBatch) -> np.ndarray:
 
 
 def _check(folder: str, manifest: Manifest, config: DedupeConfig) -> None:
-    if manifest.job != "dedupe":
+    made_with = split_settings(manifest)
+    signed = {entry.path.split("/", 1)[1] for entry in _signature_files(manifest)}
+    if made_with is None or not signed >= {entry.path.split("/", 1)[1] for entry in manifest.data_files()}:
         raise UsageError(
-            f"{folder} was not written by dedupe, so it has neither splits nor signatures; dedupe it first"
+            f"{folder} comes neither from dedupe nor, by select or merge, from sets of it that fit together, so it has "
+            "no splits and signatures; dedupe it first"
         )
     wanted = config.as_dict()
-    for name in SAME_SETTINGS:
-        if manifest.config.get(name) != wanted[name]:
-            raise UsageError(
-                f"{folder} was made with {name} {manifest.config.get(name)!r} and this job has {wanted[name]!r}; "
-                "an increment needs the same"
-            )
-    if manifest.config.get("signatures") != wanted["signatures"]:
-        raise UsageError(f"{folder} has signatures of other permutations; give the recipe that it was made with")
+    for name in SPLIT_SETTINGS:
+        if made_with[name] == wanted[name]:
+            continue
+        if name == "signatures":
+            raise UsageError(f"{folder} has signatures of other permutations; give the recipe that it was made with")
+        raise UsageError(
+            f"{folder} was made with {name} {made_with[name]!r} and this job has {wanted[name]!r}; an increment needs "
+            "the same"
+        )
     there = {info.path: info.size for info in storage.list_files(storage.join(folder, "signatures"))}
     for entry in _signature_files(manifest):
         if there.get(storage.join(folder, entry.path)) != entry.bytes:

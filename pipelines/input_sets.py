@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 
 from pipelines import storage
 from pipelines.options import UsageError
-from pipelines.set_files import check_files, load_manifest, split_settings
+from pipelines.set_files import check_files, load_manifest
 from schemas.manifest import MANIFEST_NAME, Manifest, PairSetError
 from schemas.pair import SCHEMA, SPLITS, in_schema
+from schemas.split_settings import split_settings
 
 BATCH_ROWS = 2048
 NARROW_ROWS = 65_536
@@ -69,9 +70,18 @@ class InputSets:
 
     @property
     def settings(self) -> dict[str, Any] | None:
-        """By which all sets were split and signed; None where that is not said, or not of all the same."""
+        """By which all sets were split and signed, None for what differs; None where one set does not say."""
         found = [split_settings(manifest) for manifest in self.manifests]
-        return found[0] if found[0] is not None and all(one == found[0] for one in found) else None
+        if not found or None in found:
+            return None
+        return {name: value if all(one[name] == value for one in found) else None for name, value in found[0].items()}
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether every row has a signature that can be held against any other's."""
+        signed_by = ("words_per_shingle", "tokens_per_shingle", "signatures")
+        settings = self.settings or {}
+        return all(settings.get(name) is not None for name in signed_by) and all(map(_is_signed, self.manifests))
 
     def files(self) -> tuple[SetFile, ...]:
         """The data files in the result's order: set by set, each in its own.
@@ -79,7 +89,7 @@ class InputSets:
         Of one set the names stay; of several the set's number goes in, so that the order does not depend on how the
         sets are cut into files.
         """
-        is_signed = self.settings is not None and all(map(_is_signed, self.manifests))
+        is_signed = self.is_signed
         found: list[SetFile] = []
         for number, (folder, manifest) in enumerate(zip(self.folders, self.manifests, strict=True)):
             for entry in manifest.data_files():

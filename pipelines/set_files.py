@@ -18,9 +18,6 @@ from schemas.manifest import (
     no_manifest,
     parse_manifest,
 )
-from schemas.split_settings import SPLIT_SETTINGS, split_settings
-
-__all__ = ["SPLIT_SETTINGS", "check_files", "load_manifest", "load_result", "split_settings"]
 
 
 def load_manifest(folder: str) -> Manifest:

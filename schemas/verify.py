@@ -29,6 +29,8 @@ from schemas.pair_set import open_folder, read_manifest
 from schemas.removed import CARRIED_NOTE, REMOVED_PATH
 from schemas.side_hash import anchor_is_code, positive_is_code, side_hash
 
+EVIDENCED = ("dedupe", "merge")
+"""The jobs that remove a row for another one, and show that one."""
 _BLOCK = 1 << 20
 _ROWS = 8192
 
@@ -67,7 +69,7 @@ def _ledger_faults(manifest: Manifest) -> Iterator[str]:
     listed = sum(entry.rows for entry in manifest.files if entry.path == REMOVED_PATH)
     if listed != taken_out + ledger.notes.get(CARRIED_NOTE, 0):
         yield f"{taken_out:,} rows were taken out of the set, but its list of them has {listed:,}"
-    if manifest.job == "dedupe":
+    if manifest.job in EVIDENCED:
         removed = sum(sum(stage.dropped.values()) for stage in ledger.stages.values()) - taken_out
         evidence = sum(entry.rows for entry in manifest.files if entry.folder == "evidence")
         if removed != evidence:
