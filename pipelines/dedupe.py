@@ -27,13 +27,16 @@ from pipelines.dedupe_contamination import Decontamination
 from pipelines.dedupe_existing import ExistingUnit, existing_units, find_existing
 from pipelines.dedupe_files import TemporaryFiles
 from pipelines.dedupe_finish import FinishDedupe
-from pipelines.dedupe_input import InputUnit, find_input, set_folders
+from pipelines.dedupe_input import Input, InputUnit, find_input, set_folders
 from pipelines.dedupe_leaks import FindLeakKeys, marked
 from pipelines.dedupe_match import MatchPartition
 from pipelines.dedupe_resolve import ResolveRows
 from pipelines.dedupe_scan import ScanUnit
 from pipelines.dedupe_verify import VerifyCandidates
 from pipelines.dedupe_write import JOB, Layout, RouteUnit, Sharding, WriteShard
+from pipelines.dry_run import Input as Planned
+from pipelines.dry_run import print_plan, take_sample
+from pipelines.dry_run_dedupe import dedupe_pieces, memory_options
 from pipelines.evaluation_texts import SUFFIXES, find_evaluation_files
 from pipelines.failures import report_errors
 from pipelines.finish import Job, clean_after
@@ -41,7 +44,7 @@ from pipelines.options import Command, JobParser, UsageError, job_parser, parse,
 from pipelines.progress import print_ledger
 from pipelines.removed_rows import NOTHING_REMOVED, RemovedRows, find_removed
 from pipelines.running import run_pipeline
-from pipelines.runs import TEMPORARY_FOLDER, heartbeat, start_run
+from pipelines.runs import TEMPORARY_FOLDER, Run, heartbeat, start_run
 from pipelines.set_files import load_result
 from pipelines.source_loss import is_alarm
 
@@ -54,8 +57,6 @@ SLICE_BYTES = 16 << 20
 PARTITION_BYTES = 64 << 20
 KEY_BYTES = 20
 """Of one band of one row in a match block."""
-ROWS_PER_CORE_SECOND = 2500
-"""For `--dry-run` alone; measured on pairs of docstring and function."""
 EXISTING_HELP = "earlier results of dedupe: what they hold, or what would leak across their splits, is left out"
 MAX_SOURCE_LOSS_HELP = "warn of sources and groups that lose more (default: 0.5); when given, end with exit status 1"
 DECONTAMINATE_HELP = f"evaluation texts to keep out: files ({', '.join(SUFFIXES)}) and folders"
@@ -198,9 +199,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     wanted = find_wanted(args.decontaminate, config)
     units = found.units()
     if args.dry_run:
-        hours = found.rows_about / ROWS_PER_CORE_SECOND / 3600
-        rows = f"{'about ' if found.rows is None else ''}{found.rows_about:,} rows"
-        print(f"{len(found.files):,} files, {rows}, {found.bytes / 1e6:,.1f} MB, {hours:.2f} core-hours")
+        _print_dry_run(command, config, found, existing, wanted, removed)
         return 0
     shardings = shardings_for(config, found.bytes, args.shards)
     settings = {
@@ -230,6 +229,31 @@ def run(argv: Sequence[str] | None = None) -> int:
     clean_after(args.output, temporary)
     print_ledger(args.output, quiet=args.quiet)
     return int(args.max_source_loss is not None and has_alarm(args.output))
+
+
+def _print_dry_run(
+    command: Command,
+    config: DedupeConfig,
+    found: Input,
+    existing: Input | None,
+    wanted: Decontamination | None,
+    removed: RemovedRows,
+) -> None:
+    """What would be read, and from some thousand rows what that takes; rows of earlier sets count as rows to read."""
+
+    def run_graph(unit: InputUnit, folder: str) -> None:
+        files = TemporaryFiles(storage.join(folder, TEMPORARY_FOLDER))
+        layout = Layout(config, files, folder, shardings_for(config, 1, None), 0, None, command.args.keep_rejects)
+        job = Job(JOB, folder, {}, 0, Run("dry-run", ""))
+        with run_pipeline(memory_options()) as pipeline:
+            build_graph(pipeline, (unit,), (), layout, job, 1, wanted, unit.rows, removed)
+
+    rows = found.rows_about + (existing.rows_about if existing else 0)
+    size = found.bytes + (existing.bytes if existing else 0)
+    files = len(found.files) + (len(existing.files) if existing else 0)
+    plan = Planned(files, size, len(found.units()), rows, rows=rows)
+    sample = take_sample(dedupe_pieces(found, command.args.seed, run_graph), rows)
+    print_plan(plan, sample, command)
 
 
 def has_alarm(output: str) -> bool:

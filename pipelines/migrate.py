@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import storage
+from pipelines.dry_run_sets import print_rewriting_plan
 from pipelines.failures import report_errors
 from pipelines.options import JobParser, UsageError, parse, pipeline_options
 from pipelines.progress import print_ledger
@@ -131,8 +132,9 @@ def run(argv: Sequence[str] | None = None) -> int:
     check_files(folder, [entry for entry in manifest.files if "/" in entry.path])
     size = sum(entry.bytes for entry in manifest.data_files())
     if args.dry_run:
-        rows = sum(manifest.splits.values())
-        print(f"{rows:,} rows, {size / 1e6:,.1f} MB, from schema {manifest.schema_version} to {SCHEMA_VERSION}")
+        print(f"from schema {manifest.schema_version} to {SCHEMA_VERSION}")
+        files = [(storage.join(folder, entry.path), entry.rows, entry.bytes) for entry in manifest.data_files()]
+        print_rewriting_plan(command, files)
         return 0
     options = pipeline_options(command, size)
     migration = Migration(folder, args.output.rstrip("/") if is_copy else folder, manifest)

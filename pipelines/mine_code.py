@@ -23,6 +23,8 @@ from miners.code.table import ROLES, table_columns
 from pipelines import storage
 from pipelines.clone_list import BASE_URL, read_clone_list
 from pipelines.code_inputs import CodeInputs, clone_units, find_units, is_table_unit, open_repository, table_files
+from pipelines.dry_run_code import code_pieces, is_fetched
+from pipelines.dry_run_mining import print_mining_plan
 from pipelines.failures import report_errors
 from pipelines.mine_job import Unit, run_mine_job
 from pipelines.options import JobParser, UsageError, job_parser, parse, read_recipe
@@ -243,6 +245,9 @@ def run(argv: Sequence[str] | None = None) -> int:
     config = make_config(command.args)
     inputs = make_inputs(command.args)
     units = plan_units(command.args, inputs)
+    if command.args.dry_run:
+        seed = command.args.seed
+        return print_mining_plan(command, units, lambda here: code_pieces(config, inputs, here, seed), is_fetched)
     return run_mine_job(command, CodeMiner(config, inputs), units, settings_of(config) | settings_of_inputs(inputs))
 
 

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,9 +29,10 @@ from miners.takedown import Takedown, read_takedown
 from pipelines import storage
 from pipelines.attribution import AttributionSums
 from pipelines.dedupe_files import read_arrays, read_table, table_bytes, write_arrays
+from pipelines.dry_run_sets import print_rewriting_plan
 from pipelines.failures import report_errors
 from pipelines.finish import file_entry
-from pipelines.options import JobParser, UsageError, parse, pipeline_options
+from pipelines.options import Command, JobParser, UsageError, parse, pipeline_options
 from pipelines.progress import print_ledger
 from pipelines.removal import (
     Found,
@@ -327,7 +329,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     check_files(folder, [entry for entry in manifest.files if entry.path != ATTRIBUTION_NAME])
     removal = Removal(folder, args.output.rstrip("/") if is_copy else folder, manifest, takedown)
     if args.dry_run:
-        _print_plan(removal)
+        _print_dry_run(command, removal)
         return 0
     options = pipeline_options(command, sum(entry.bytes for entry in manifest.files))
     if is_copy:
@@ -397,21 +399,26 @@ def _print_said(said: dict[str, Any], quiet: bool) -> None:
             print(f"{said[name]:,} {about}")
 
 
-def _print_plan(removal: Removal) -> None:
+def _print_dry_run(command: Command, removal: Removal) -> None:
+    """What would go: all files are searched; and what writing again those that hold it would take."""
     reasons: Counter[str] = Counter()
     matched: set[int] = set()
     touched = []
+    begun = time.monotonic()
     for entry in removal.manifest.data_files():
         found = search(removal, entry.path)
         reasons += found.reasons()
         matched |= found.matched
         touched += [entry] if len(found.rows) else []
+    seconds = time.monotonic() - begun
     unmatched = [asdict(line) for number, line in enumerate(removal.takedown.asked) if number not in matched]
     nothing = {"negatives": 0, "rejects": 0, "shared": 0}
     _print_said({"reasons": reasons, "unmatched": unmatched, "files": len(touched), **nothing}, quiet=False)
-    size = sum(entry.bytes for entry in touched)
     rows = sum(removal.manifest.splits.values())
-    print(f"{reasons.total():,} of {rows:,} rows, {size / 1e6:,.1f} MB to write again; nothing was written")
+    print(f"{reasons.total():,} of {rows:,} rows would go; searching all took {seconds:,.1f} s of one core")
+    print_rewriting_plan(
+        command, [(storage.join(removal.folder, entry.path), entry.rows, entry.bytes) for entry in touched]
+    )
 
 
 def _read_list(path: str) -> str:

@@ -10,9 +10,7 @@ one place. Rows of a file are written to one file, beside the signatures that th
 
 from __future__ import annotations
 
-import io
 import json
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -26,6 +24,7 @@ import pyarrow.parquet as pq
 from pipelines import storage
 from pipelines.attribution import AttributionSums
 from pipelines.dedupe_passing import PASSING, Pass
+from pipelines.dry_run_sets import print_rewriting_plan
 from pipelines.finish import Job, clean_after, finish_pair_set
 from pipelines.input_sets import BATCH_ROWS, InputSets, SetFile, reading
 from pipelines.options import Command, pipeline_options
@@ -41,11 +40,8 @@ from schemas.ledger import STAGES, Ledger, LedgerError
 from schemas.manifest import FILE_FOLDERS, FileEntry, PairSetError
 from schemas.pair import SCHEMA
 from schemas.rejects import REJECTS_SCHEMA
-from schemas.writer import PartWriter
 
 SURVEYED = "surveyed"
-SAMPLE_GROUPS = 4
-"""Row groups that a dry run reads."""
 
 
 class FileRules(Protocol):
@@ -126,7 +122,8 @@ def run_set_job(
     args = command.args
     files = inputs.files()
     if args.dry_run:
-        print_plan(inputs, files)
+        given = [(storage.join(file.folder, file.path), file.rows, file.bytes) for file in files]
+        print_rewriting_plan(command, given, args.seed)
         return 0
     settings = {
         **config,
@@ -309,27 +306,3 @@ def _delete_unfinished(output: str) -> None:
     for folder in FILE_FOLDERS:
         there = storage.list_files(storage.join(output, folder))
         storage.delete(info.path for info in there if f"{folder}/{storage.last_part(info.path)}" not in named)
-
-
-def print_plan(inputs: InputSets, files: Sequence[SetFile]) -> None:
-    """What would be read, and how long that takes by some row groups that are read and written to nowhere."""
-    seconds, rows, size = 0.0, 0, 0
-    for file in files[:: max(1, len(files) // SAMPLE_GROUPS)][:SAMPLE_GROUPS]:
-        with reading(file) as opened:
-            begun = time.process_time()
-            writer = PartWriter(_Nowhere())
-            for table in opened.rows(len(opened.groups) // 2):
-                writer.write(table)
-            written = writer.close()
-        seconds, rows, size = seconds + time.process_time() - begun, rows + written.rows, size + written.bytes
-    hours = seconds / max(rows, 1) * inputs.rows / 3600
-    print(
-        f"{len(files):,} files, {inputs.rows:,} rows, {inputs.bytes / 1e6:,.1f} MB; at most {hours:.3f} core-hours and "
-        f"{size / max(rows, 1) * inputs.rows / 1e6:,.1f} MB to write, by {rows:,} rows that were read and written to "
-        "nowhere"
-    )
-
-
-class _Nowhere(io.RawIOBase):
-    def write(self, data: Any) -> int:
-        return len(data)

@@ -165,7 +165,8 @@ def test_a_dry_run_says_what_is_known(server, tmp_path, capsys):
     server.behave["b.warc.gz"] = ["no_ranges"]
     urls = [f"{server.url}/{name}.warc.gz" for name in "ab"]
     assert main(["--input", *urls, "--output", str(tmp_path / "out"), "--dry-run"]) == 0
-    assert "2 units, 0.0 MB and 1 files of unknown size to read" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "input: 1 inputs and 1 of unknown size, 0.0 MB; 2 units" in told and "fetches nothing" in told
 
 
 def test_a_sample_follows_from_the_seed_alone_and_grows():

@@ -145,7 +145,7 @@ def test_rows_go_by_every_list_and_nothing_of_their_text_stays(tmp_path: Path, c
     assert len(gone) > 20 and len({row["group"] for row in gone}) > 10
     flags = [word for flag, path in lists.items() for word in (flag, path)]
     call(clean, *flags, "--dry-run")
-    assert f"{len(gone)} of {len(before)} rows" in capsys.readouterr().out and read_manifest(str(clean)) == old
+    assert f"{len(gone)} of {len(before)} rows would go" in capsys.readouterr().out and read_manifest(str(clean)) == old
     call(clean, *flags)
     told = capsys.readouterr()
     assert "urls, line 3: nothing in the set is of http://no.org/" in told.err
