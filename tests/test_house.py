@@ -115,7 +115,7 @@ def test_the_command_imports_nothing_until_it_is_asked():
     assert not loaded & {"apache_beam", "torch", "pyarrow"}
 
 
-@pytest.mark.parametrize("script", ["run.py", "evaluate.py"])
+@pytest.mark.parametrize("script", ["run.py", "evaluate.py", "hard_negatives.py"])
 def test_train_scripts_work_from_any_folder_without_an_install(script, tmp_path):
     """-S -E keep an editable install and PYTHONPATH out; site-packages come in by name, behind everything else."""
     packages = [path for path in sys.path if path.endswith("site-packages")]
