@@ -95,7 +95,9 @@ def job_parser(
         "--workers", type=_positive, metavar="N", help="processes (default: the cores; 1 for small inputs)"
     )
     parser.add_argument("--temp", metavar="FOLDER", help="folder for temporary files (default: inside the output)")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be read and, by a small sample, what that takes and gives; write nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be read, and by a small sample what that takes and gives"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress, only the closing line")
     return parser
 
