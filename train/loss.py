@@ -302,7 +302,8 @@ class _Batch:
             torch.mm(self.x[part], self.negatives.T, out=logits[:, self.rows :])
         logits.mul_(self.factor)
         self.mask.hide(logits[:, : self.rows], part.start, size)
-        self.mask.hide_negatives(logits[:, self.rows :], part.start, size)
+        if len(self.negatives):
+            self.mask.hide_negatives(logits[:, self.rows :], part.start, size)
         return logits, spare
 
     def _like_logits(self, own: Tensor, everyone: Tensor, part: slice) -> Tensor:

@@ -20,6 +20,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 import torch
+import transformers
 
 from schemas.pair_set import read_manifest, read_pair_set
 from train import checkpoint
@@ -105,6 +106,8 @@ def _prepare(
 ) -> tuple[Material, Learner, checkpoint.Origin]:
     """What trains, and from what. The first process makes tokenizer and token caches, the others read them."""
     keep_freed_memory()
+    if quiet or not processes.is_first:
+        transformers.utils.logging.disable_progress_bar()
     if not processes.is_first:
         processes.wait()
     encoder = build_encoder(recipe, data, run)

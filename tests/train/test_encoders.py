@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaModel, PreTrainedTokenizerFast
 
 from train.encoder import Encoder
 from train.encoders import ForeignEncoder, load_encoder
@@ -48,29 +45,6 @@ def small_bert() -> TransformerEncoder:
     return from_scratch(train_marked_tokenizer(TEXTS * 3, 300), shape, "mean", 40)
 
 
-@pytest.fixture(scope="module")
-def small_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A decoder with random weights and a byte-level tokenizer without padding, as GPT-like bases have."""
-    folder = tmp_path_factory.mktemp("llama")
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    tokenizer.train_from_iterator(TEXTS, trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet))
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=64,
-    )
-    LlamaModel(config).save_pretrained(folder)
-    return folder
-
-
 @pytest.mark.parametrize("make", [static, summing, small_bert])
 def test_sentence_transformers_gives_our_vectors(make, tmp_path):
     encoder = make().eval()
@@ -82,8 +56,8 @@ def test_sentence_transformers_gives_our_vectors(make, tmp_path):
 
 
 @pytest.mark.parametrize("delimiters", [None, CPT, {"anchor": ("<q>", "</q>"), "positive": ("<d>", "</d>")}])
-def test_decoder_with_delimiters(delimiters, small_llama, tmp_path):
-    encoder = from_base(str(small_llama), "last", 40, delimiters).eval()
+def test_decoder_with_delimiters(delimiters, llama_base, tmp_path):
+    encoder = from_base(llama_base, "last", 40, delimiters).eval()
     encoder.save(tmp_path / "model")
     model = SentenceTransformer(str(tmp_path / "model"), device="cpu")
     texts = TEXTS if delimiters else [text for text in TEXTS if text]  # nothing to pool in an empty text
@@ -99,14 +73,14 @@ def test_decoder_with_delimiters(delimiters, small_llama, tmp_path):
         assert encoder.tokenizer.convert_ids_to_tokens(ids[0, mask.sum() - 1].item()) == delimiters["positive"][1]
 
 
-def test_delimiter_of_several_tokens_is_refused(small_llama):
+def test_delimiter_of_several_tokens_is_refused(llama_base):
     with pytest.raises(ValueError, match="not one token"):
-        from_base(str(small_llama), "last", 40, {"anchor": ("[ [", "]"), "positive": ("{", "}")})
+        from_base(llama_base, "last", 40, {"anchor": ("[ [", "]"), "positive": ("{", "}")})
 
 
-def test_too_long_for_the_base(small_llama):
+def test_too_long_for_the_base(llama_base):
     with pytest.raises(ValueError, match="62 at most"):
-        from_base(str(small_llama), "last", 400, CPT)
+        from_base(llama_base, "last", 400, CPT)
 
 
 def test_foreign_folder_is_read_through_sentence_transformers(tmp_path):

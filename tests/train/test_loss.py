@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
-from train.loss import Identity, Temperature, false_negatives, info_nce
+from train.loss import Identity, Temperature, false_negatives, info_nce, matryoshka_info_nce
 from train.word_tokenizer import train_word_tokenizer
 
 
@@ -41,20 +43,47 @@ def plain(x: torch.Tensor, y: torch.Tensor, scale: torch.Tensor, mask: torch.Ten
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
+THEIRS = {
+    "symmetric": {"directions": ("query_to_doc", "doc_to_query"), "partition_mode": "per_direction"},
+    "anchor_to_positive": {"directions": ("query_to_doc",)},
+    "four_directions": {
+        "directions": ("query_to_doc", "query_to_query", "doc_to_query", "doc_to_doc"),
+        "partition_mode": "joint",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def model() -> SentenceTransformer:
+    return SentenceTransformer(modules=[StaticEmbedding(train_word_tokenizer(["a b c"] * 3, 50), embedding_dim=16)])
+
+
 @pytest.mark.parametrize("scale", [1.0, 20.0, 100.0])
-def test_equals_sentence_transformers_symmetric_loss(scale):
-    model = SentenceTransformer(modules=[StaticEmbedding(train_word_tokenizer(["a b c"] * 3, 50), embedding_dim=16)])
-    theirs = MultipleNegativesRankingLoss(
-        model, scale=scale, directions=("query_to_doc", "doc_to_query"), partition_mode="per_direction"
-    )
-    x, y = vectors(97, dtype=torch.float32)
-    expected = theirs.compute_loss_from_embeddings([x, y], None)
-    expected_gradients = torch.autograd.grad(expected, (x, y))
-    loss, share = info_nce(x, y, torch.tensor(scale), block=32)
+@pytest.mark.parametrize(("kind", "hard"), [(kind, 0) for kind in THEIRS] + [(kind, 2) for kind in list(THEIRS)[:2]])
+def test_equals_sentence_transformers(kind, scale, hard, model):
+    """In float64, to rounding: cpt's loss is their symmetric one, GTE's their joint one, Udever's their plain one."""
+    theirs = MultipleNegativesRankingLoss(model, scale=scale, **THEIRS[kind])
+    x, y = vectors(97)
+    z = list(vectors(97, seed=1))[:hard]
+    expected = theirs.compute_loss_from_embeddings([x, y, *z], None)
+    expected_gradients = torch.autograd.grad(expected, (x, y, *z))
+    negatives = torch.cat(z) if hard else None
+    loss, share = info_nce(x, y, torch.tensor(scale, dtype=torch.float64), negatives=negatives, kind=kind, block=32)
     assert share == 0
-    assert loss.item() == pytest.approx(expected.item(), abs=1e-6)
-    for ours, known in zip(torch.autograd.grad(loss, (x, y)), expected_gradients, strict=True):
-        torch.testing.assert_close(ours, known, atol=1e-6, rtol=1e-5)
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-12)
+    for ours, known in zip(torch.autograd.grad(loss, (x, y, *z)), expected_gradients, strict=True):
+        torch.testing.assert_close(ours, known, atol=1e-12, rtol=1e-9)
+
+
+def test_matryoshka_equals_sentence_transformers(model):
+    theirs = MultipleNegativesRankingLoss(model, scale=20.0, **THEIRS["symmetric"])
+    x, y = vectors(40)
+    expected = sum(theirs.compute_loss_from_embeddings([x[:, :size], y[:, :size]], None) for size in (4, 8, 16))
+    scale = torch.tensor(20.0, dtype=torch.float64)
+    loss, _ = matryoshka_info_nce((4, 8, 400), (x, y, None), scale)
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-12)
+    for ours, known in zip(torch.autograd.grad(loss, (x, y)), torch.autograd.grad(expected, (x, y)), strict=True):
+        torch.testing.assert_close(ours, known, atol=1e-12, rtol=1e-9)
 
 
 def test_gradient_is_the_derivative():
@@ -63,6 +92,13 @@ def test_gradient_is_the_derivative():
     known = identity([1, 2, 3, 1, 5, 6, 7], [11, 12, 13, 14, 2, 16, 17])
     assert torch.autograd.gradcheck(lambda *values: info_nce(*values, block=3)[0], (x, y, scale))
     assert torch.autograd.gradcheck(lambda *values: info_nce(*values, known, block=3)[0], (x, y, scale))
+    _, z = vectors(5, 5, seed=1)
+    hard = replace(known, negative_cells=(np.array([0, 4]), np.array([3, 0])))
+    for kind in ("symmetric", "anchor_to_positive"):
+        both = lambda x, y, z, s: info_nce(x, y, s, hard, negatives=z, kind=kind, block=3)[0]  # noqa: B023, E731
+        assert torch.autograd.gradcheck(both, (x, y, z, scale))
+    four = lambda *values: info_nce(*values, known, kind="four_directions", block=3)[0]  # noqa: E731
+    assert torch.autograd.gradcheck(four, (x, y, scale))
 
 
 @settings(max_examples=30, deadline=None)
@@ -112,3 +148,25 @@ def test_temperature_starts_and_stops_where_clip_does():
         temperature.log_scale.fill_(9.0)
     temperature.clamp()
     assert temperature().item() == pytest.approx(100.0)
+
+
+def test_a_fixed_temperature_stays_beyond_the_clamp():
+    temperature = Temperature(0.005, trained=False)
+    temperature.clamp()
+    assert temperature().item() == pytest.approx(200.0)
+    assert not temperature.log_scale.requires_grad
+
+
+def test_masked_hard_negatives_leave_the_loss():
+    """A masked cell is as good as a hard negative that points nowhere near."""
+    x, y = vectors(3)
+    z = torch.cat([y[:1].detach(), vectors(1, seed=4)[0].detach()])
+    scale = torch.tensor(20.0, dtype=torch.float64)
+    known = replace(identity([1, 2, 3], [4, 5, 6]), negative_cells=(np.array([0]), np.array([0])))
+    rows = torch.cat([F.normalize(y, dim=-1), F.normalize(z, dim=-1)])
+    logits = F.normalize(x, dim=-1) @ rows.T * 20
+    logits[0, 3] = -math.inf
+    expected = F.cross_entropy(logits, torch.arange(3))
+    loss, share = info_nce(x, y, scale, known, negatives=z, kind="anchor_to_positive")
+    assert loss.item() == pytest.approx(expected.item())
+    assert share == pytest.approx(1 / (3 * (2 + 2)))
