@@ -13,6 +13,7 @@ from typing import Any
 
 from miners.supervised.table_rows import ROLES, Columns, RowRules, parse_columns
 from pipelines import storage
+from pipelines.dry_run_import import print_import_plan
 from pipelines.failures import report_errors
 from pipelines.import_inputs import FORMATS, Source, find_sources, units_of
 from pipelines.import_passes import IndexTexts, MakePairs, ReadFiles
@@ -141,6 +142,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     found = find_sources(args.input, args.format, _columns(args.columns))
     _say_left_out(found.left_out)
     passes, config, temporary = plan(args, found.read)
+    if args.dry_run:
+        return print_import_plan(command, found.read, passes[0].units, passes[0].miner.rules)
     return run_passes(command, passes, config, temporary)
 
 

@@ -1,6 +1,7 @@
 """The whole job on files in the published layouts: the rows, the ledger, the same rows however it runs."""
 
 import json
+import re
 from collections import Counter
 
 import pyarrow.dataset as ds
@@ -261,9 +262,44 @@ def test_a_resumed_run_does_without_the_temporary_files_that_are_gone(supervised
     assert ds.dataset(tmp_path / "out" / "data").count_rows() == 10 and not list((tmp_path / "temp").iterdir())
 
 
-def test_dry_run_and_no_rows(supervised_files, tmp_path, capsys):
+def test_a_release_that_lies_there_in_two_layouts_is_taken_once(supervised_files, tmp_path):
+    supervised_files.snli_json()
+    rows, manifest = imported(tmp_path / "out", "--input", supervised_files.snli_txt().parent)
+    assert len(rows) == 2 and {row["provenance"]["uri"].rsplit(".", 1)[1] for row in rows} == {"jsonl"}
+    found = stages(manifest)["record"]
+    assert (found["same_pair"], found["same_negative"]) == (2, 2)
+
+
+def test_a_set_without_rows(supervised_files, tmp_path):
     path = supervised_files.write("empty.jsonl", [])
-    assert main(["--input", str(path), "--output", str(tmp_path / "out"), "--dry-run"]) == 0
-    assert not (tmp_path / "out").exists() and "1 units" in capsys.readouterr().out
-    assert main(["--input", str(path), "--output", str(tmp_path / "out")]) == 0
+    assert main(["--input", str(path), "--output", str(tmp_path / "out"), "--quiet"]) == 0
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["files"] == []
+
+
+def test_dry_run_estimates_what_the_job_then_writes(supervised_files, tmp_path, capsys):
+    folder = supervised_files.msmarco(300)
+    lines = [json.dumps({"anchor": f"question {i}", "positive": f"answer {i * 7919}"}) for i in range(2000)]
+    table = supervised_files.write("table.jsonl.gz", lines)
+    for name, path in (("a", folder), ("b", table), ("c", supervised_files.snli_json())):
+        output = tmp_path / name
+        assert main(["--input", str(path), "--output", str(output), "--dry-run"]) == 0
+        said = capsys.readouterr().out
+        assert not output.exists() and "nothing was written" in said
+        rows = int(re.search(r"output: ([\d,]+) rows", said)[1].replace(",", ""))
+        assert main(["--input", str(path), "--output", str(output), "--quiet"]) == 0
+        there = ds.dataset(output / "data").count_rows()
+        assert 0.7 * there <= rows <= 1.5 * there
+
+
+def test_wrong_arguments_are_a_sentence(supervised_files, tmp_path, capsys):
+    path = str(supervised_files.write("x.jsonl", ['{"q": 1}']))
+    for arguments, told in (
+        (["--input", path], "--columns anchor=NAME"),
+        (["--input", path, "--negatives", "-1"], "0 or more"),
+        (["--input", path, "--columns", "query=q"], "the roles are"),
+        (["--input", path, "--format", "bier"], "invalid choice"),
+        (["--input", path, "--recipe", "x"], "--recipe"),
+    ):
+        assert main([*arguments, "--output", str(tmp_path / "out")]) == 2
+        error = capsys.readouterr().err
+        assert told in error and error.count("\n") == 1 and not (tmp_path / "out").exists()
