@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from miners.web.quality.page import TextPage
+from miners.web.quality.page import TextPage, compiled_loops
 from miners.web.quality.thresholds import REPEATED_NGRAMS, TOP_NGRAMS, Thresholds
 
 STOP_WORDS = ("the", "of", "and", "to", "that", "with", "be", "have")
@@ -107,6 +107,8 @@ def _may_have_top_ngrams(page: TextPage, least_share: float) -> bool:
     starts, ends = page.word_spans
     longest = int((ends[sizes[-1] - 1 :] - starts[: len(starts) - sizes[-1] + 1]).max())
     often = int(least_share * len(page.text) // longest) + 1
+    if loops := compiled_loops():
+        return loops.is_often(page.ngrams(sizes[0]), often)
     ordered = np.sort(page.ngrams(sizes[0]))
     return often <= len(ordered) and bool((ordered[often - 1 :] == ordered[: len(ordered) - often + 1]).any())
 
@@ -115,7 +117,7 @@ def repeated_ngrams(page: TextPage, most: Thresholds) -> bool:
     """Characters in n-grams of 5 to 10 words that stood before, no word counted twice."""
     shares = most.gopher_max_repeated_ngrams
     for share, (size, keys) in zip(shares, _ngrams(page, REPEATED_NGRAMS), strict=False):
-        apart, together = _chars(_repeats(keys), size, page.word_chars)
+        apart, together = _repeated_chars(keys, size, page.word_chars)
         if apart > share * len(page.text):
             return True
         if together <= min(shares) * len(page.text):
@@ -132,6 +134,13 @@ def _sizes(page: TextPage, sizes: tuple[int, ...]) -> list[int]:
     """Of these sizes those that the page has n-grams of, in characters where these count as words."""
     times = 1 if page.spaced else 2
     return [times * size for size in sizes if times * size <= page.words]
+
+
+def _repeated_chars(keys: np.ndarray, size: int, chars: np.ndarray) -> tuple[int, int]:
+    """Characters in the n-grams of `size` words that stood before: see `_chars`."""
+    if loops := compiled_loops():
+        return loops.repeated_chars(keys, len(keys).bit_length(), size, chars)
+    return _chars(_repeats(keys), size, chars)
 
 
 def _repeats(keys: np.ndarray) -> np.ndarray:

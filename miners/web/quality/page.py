@@ -5,8 +5,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
+
+from miners.compiling import compiled_module
 
 UNSPACED_LANGUAGES = frozenset(("zh", "ja", "th", "lo", "my", "km"))
 """Written without spaces between words: there each character counts as a word, and n-grams are twice as long."""
@@ -17,6 +21,21 @@ SENTENCE_MARKS = (*".?!‼‽⁇⁈⁉。｡！？．﹒﹖﹗।॥۔؟؞។៕
 
 MOST_CHARS = 1 << 20
 """Of longer pages the beginning is measured; by then they are beyond Gopher's most words."""
+
+
+def compiled_loops() -> ModuleType | None:
+    """The loops over words that numba compiles, where it is there."""
+    return compiled_module("miners.web.quality.compiled")
+
+
+class _Measured(NamedTuple):
+    """A page's words: where each starts and ends, its hash; how many have a letter, and a letter or a digit."""
+
+    starts: np.ndarray
+    ends: np.ndarray
+    hashes: np.ndarray
+    letter_words: int
+    named_words: int
 
 
 class TextPage:
@@ -37,6 +56,8 @@ class TextPage:
     @cached_property
     def word_spans(self) -> tuple[np.ndarray, np.ndarray]:
         """Where words start and end: what stands between white space; in scripts without spaces each character."""
+        if self._measured:
+            return self._measured.starts, self._measured.ends
         blank = self._blank
         if not self.spaced:
             starts = np.flatnonzero(~blank)
@@ -60,11 +81,15 @@ class TextPage:
     @cached_property
     def letter_words(self) -> int:
         """How many words have a letter."""
+        if self._measured:
+            return self._measured.letter_words
         return int(np.count_nonzero(self._in_words(_LETTER)))
 
     @cached_property
     def named_words(self) -> int:
         """How many words have a letter or a digit, and are not of signs alone."""
+        if self._measured:
+            return self._measured.named_words
         return int(np.count_nonzero(self._in_words(_LETTER | _DIGIT)))
 
     @cached_property
@@ -82,6 +107,8 @@ class TextPage:
     @cached_property
     def word_hashes(self) -> np.ndarray:
         """64 bits of each word: a polynomial of its code points."""
+        if self._measured:
+            return self._measured.hashes
         starts, ends = self.word_spans
         points = self._code_points
         if not self.spaced:  # the white space after a character tells it apart
@@ -99,6 +126,18 @@ class TextPage:
             made += 1
         self._ngrams = made, keys
         return keys
+
+    @cached_property
+    def _measured(self) -> _Measured | None:
+        """All that is asked of words, in one pass; None where nothing is compiled."""
+        loops = compiled_loops()
+        if loops is None:
+            return None
+        points = self._code_points
+        most = (len(points) + 1) // 2 if self.spaced else len(points)
+        starts, ends, hashes = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.uint64)
+        words, letters, named = loops.measure_words(points, _kinds(), self.spaced, starts, ends, hashes)
+        return _Measured(starts[:words], ends[:words], hashes[:words], letters, named)
 
     @cached_property
     def _code_points(self) -> np.ndarray:

@@ -1,0 +1,111 @@
+"""Loops over a page's words that numba compiles; imported through `miners.compiling.compiled_module` alone.
+
+Hashes are uint64, mod 2^64, and bit for bit those of `page.TextPage`.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numba import b1, i8, u1, u4, u8
+from numba.types import Array, UniTuple
+
+from miners.compiling import compiled_for
+from miners.web.quality.page import _BASE, _DIGIT, _LETTER
+
+_ASCII, _POINTS = Array(u1, 1, "C", readonly=True), Array(u4, 1, "C", readonly=True)
+_KEYS, _PLACES = Array(u8, 1, "C", readonly=True), Array(i8, 1, "C", readonly=True)
+_POWER = np.uint64(_BASE)
+_LAST_BLANK = 32
+
+
+@compiled_for(
+    UniTuple(i8, 3)(_ASCII, _ASCII, b1, i8[::1], i8[::1], u8[::1]),
+    UniTuple(i8, 3)(_POINTS, _ASCII, b1, i8[::1], i8[::1], u8[::1]),
+)
+def measure_words(
+    points: np.ndarray, kinds: np.ndarray, spaced: bool, starts: np.ndarray, ends: np.ndarray, hashes: np.ndarray
+) -> tuple[int, int, int]:
+    """Where the words start and end, and their hashes; gives how many there are, with a letter, with a letter or digit.
+
+    Without `spaced` each character is a word, and its hash takes in the white space behind it.
+    """
+    words = letters = named = at = 0
+    size = len(points)
+    while at < size:
+        if points[at] <= _LAST_BLANK:
+            at += 1
+            continue
+        starts[words] = at
+        held, power, found = np.uint64(0), np.uint64(1), 0
+        while at < size and points[at] > _LAST_BLANK:
+            held += np.uint64(points[at]) * power
+            power *= _POWER
+            found |= kinds[points[at]]
+            at += 1
+            if not spaced:
+                break
+        ends[words] = at
+        if not spaced:
+            while at < size and points[at] <= _LAST_BLANK:
+                held += np.uint64(points[at]) * power
+                power *= _POWER
+                at += 1
+        hashes[words] = held
+        words += 1
+        letters += found & _LETTER != 0
+        named += found & (_LETTER | _DIGIT) != 0
+    return words, letters, named
+
+
+@numba.njit
+def _slots(keys: int) -> tuple[np.ndarray, np.uint64]:
+    """A table for so many keys that it is at most half full, and by how much a key is shifted to a place in it."""
+    bits = 4
+    while (1 << bits) < 2 * keys:
+        bits += 1
+    return np.full(1 << bits, -1, np.int64), np.uint64(64 - bits)
+
+
+@numba.njit
+def _find(slots: np.ndarray, shift: np.uint64, keys: np.ndarray, key: np.uint64, left: np.uint64) -> int:
+    """The slot of a key, `left` bits of which do not count: empty, or with the number of one that is equal."""
+    slot = i8((key << left) * _POWER >> shift)
+    while slots[slot] >= 0 and keys[slots[slot]] << left != key << left:
+        slot = (slot + 1) & (len(slots) - 1)
+    return slot
+
+
+@compiled_for(b1(_KEYS, i8))
+def is_often(keys: np.ndarray, often: int) -> bool:
+    """Whether one of the keys occurs so often."""
+    slots, shift = _slots(len(keys))
+    times = np.zeros(len(keys), np.int64)
+    for place in range(len(keys)):
+        slot = _find(slots, shift, keys, keys[place], np.uint64(0))
+        if slots[slot] < 0:
+            slots[slot] = place
+        first = slots[slot]
+        times[first] += 1
+        if times[first] >= often:
+            return True
+    return False
+
+
+@compiled_for(UniTuple(i8, 2)(_KEYS, i8, i8, _PLACES))
+def repeated_chars(keys: np.ndarray, left: int, size: int, chars: np.ndarray) -> tuple[int, int]:
+    """`gopher._chars` of `gopher._repeats`: the highest `left` bits of a key do not count."""
+    slots, shift = _slots(len(keys))
+    apart = together = free = covered = 0
+    for place in range(len(keys)):
+        slot = _find(slots, shift, keys, keys[place], np.uint64(left))
+        if slots[slot] < 0:
+            slots[slot] = place
+            continue
+        begin, end = chars[place], chars[place + size]
+        if begin >= free:
+            apart += end - begin
+            free = end
+        together += end - max(begin, covered)
+        covered = end
+    return apart, together
