@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -25,7 +26,7 @@ from miners.supervised.table_rows import CODE_SEARCH_NET, Columns, Found
 from pipelines import storage
 from pipelines.http_files import is_http
 from pipelines.import_lines import RANGE_BYTES, BadRow, LineRange, cut_lines, read_lines
-from pipelines.import_tables import ARROW, JSON, PARQUET, column_names, table_type
+from pipelines.import_tables import ARROW, JSON, LINES_ASKED, PARQUET, column_names, table_type
 from pipelines.mine_job import Unit, unit_id
 from pipelines.options import UsageError
 from schemas.manifest import MANIFEST_NAME
@@ -207,8 +208,7 @@ def _beir(info: storage.FileInfo, root: str, name: str, is_text: bool) -> Iterat
 
 def _first_cells(info: storage.FileInfo) -> tuple[str, ...]:
     """The header of a file of judgements: its first line, unless that has a score."""
-    line = _first_line(info.path)
-    cells = tuple(line.split("\t"))
+    cells = tuple("".join(_first_lines(info.path)[:1]).split("\t"))
     return () if cells[-1:] and re.fullmatch(r"-?\d+(\.\d+)?", cells[-1].strip()) else cells
 
 
@@ -271,7 +271,8 @@ def _recognised(info: storage.FileInfo, wanted: str, columns: Columns) -> Iterat
 
 
 def _msmarco(info: storage.FileInfo, layout: str, store: str) -> Source:
-    if layout == "text_triples" and re.fullmatch(r"\d+\t\d+\t\d+", _first_line(info.path)):
+    lines = _first_lines(info.path) if layout == "text_triples" else []
+    if any(re.fullmatch(r"\d+\t\d+\t\d+", line) for line in lines):
         layout = "id_triples"
     return replace(_lines(info, Layout(layout, "msmarco", store), QUERY_PASSAGE), language="en")
 
@@ -280,15 +281,15 @@ def _nli_layout(info: storage.FileInfo) -> Layout | None:
     """By the first line: the releases have .jsonl files, and tables in .txt and .tsv files."""
     if table_type(info.path) in (PARQUET, ARROW):
         return None
-    line = _first_line(info.path)
-    if set(NLI_COLUMNS) <= set(_keys(line)):
+    lines = _first_lines(info.path)
+    if any(set(NLI_COLUMNS) <= set(_keys(line)) for line in lines):
         return Layout("nli_json")
-    cells = tuple(line.split("\t"))
+    cells = tuple(lines[0].split("\t")) if lines else ()
     return Layout("nli_tsv", header=cells) if set(NLI_COLUMNS) <= set(cells) else None
 
 
 def _is_code_search_net(info: storage.FileInfo) -> bool:
-    return is_code_search_net(_keys(_first_line(info.path)))
+    return any(is_code_search_net(_keys(line)) for line in _first_lines(info.path))
 
 
 def _has_sides(info: storage.FileInfo) -> bool:
@@ -358,12 +359,10 @@ def _checked(sources: Sequence[Source]) -> list[Source]:
     ]
 
 
-def _first_line(path: str) -> str:
-    try:
-        first = next(read_lines(path, LineRange()), None)
-    except OSError:
-        return ""
-    return "" if first is None or isinstance(first, BadRow) else first[1]
+def _first_lines(path: str) -> list[str]:
+    """Of the first lines those that can be read: one that is broken must not hide what the file is."""
+    first = islice(read_lines(path, LineRange()), LINES_ASKED)
+    return [item[1] for item in first if not isinstance(item, BadRow)]
 
 
 def _keys(line: str) -> Mapping[str, Any]:

@@ -46,8 +46,9 @@ class ReadFiles:
     def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Made]:
         """Read a file, or a range of it."""
         source: Source = unit.extra["source"]
-        rejects = self._table(unit, source, ledger) if source.layout is None else self._lines(unit, source, ledger)
-        for made in rejects:
+        layout = source.layout
+        found = self._table(unit, source, ledger) if layout is None else self._lines(unit, source, layout, ledger)
+        for made in found:
             if self.keep_rejects or not isinstance(made, Reject):
                 yield made
 
@@ -76,8 +77,7 @@ class ReadFiles:
                 ledger.keep("pair")
                 yield SplitPair(pair, source.split if split is None else split_named(split))
 
-    def _lines(self, unit: Unit, source: Source, ledger: Ledger) -> Iterator[Reject]:
-        layout: Layout = source.layout  # type: ignore[assignment]
+    def _lines(self, unit: Unit, source: Source, layout: Layout, ledger: Ledger) -> Iterator[Reject]:
         read, is_header = layout.reader(), bool(layout.header) and unit.start == 0
         lines = said_count = refused = 0
         with self.segments.write(unit.unit_id) as segment:

@@ -25,7 +25,8 @@ _SUFFIXES = {".parquet": PARQUET, ".arrow": ARROW, ".jsonl": JSON, ".ndjson": JS
 SUFFIXES = tuple(_SUFFIXES)
 _PACKED = (".gz", ".zst")
 _BATCH_ROWS = 1024
-_ASKED = 20
+LINES_ASKED = 20
+"""Columns of JSON, and what a file is, are told from so many lines."""
 
 Row = tuple[int, dict[str, Any]]
 
@@ -50,7 +51,7 @@ def column_names(path: str) -> list[str]:
     if kind == ARROW:
         with storage.open_read(path) as file:
             return list(_arrow_schema(file).names)
-    first = islice(read_lines(path, LineRange()), _ASKED if kind == JSON else 1)
+    first = islice(read_lines(path, LineRange()), LINES_ASKED if kind == JSON else 1)
     lines = [item[1] for item in first if not isinstance(item, BadRow)]
     if kind == JSON:
         names: dict[str, None] = {}

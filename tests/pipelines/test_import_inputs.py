@@ -47,6 +47,12 @@ def test_other_layouts_by_folder_and_first_line(supervised_files, tmp_path):
     assert layouts(tmp_path / "saved") == {"data-00000-of-00001.arrow": "table"}
 
 
+def test_a_broken_first_line_does_not_hide_what_a_file_is(supervised_files):
+    path = supervised_files.snli_json()
+    path.write_bytes(b"{cut\n\xff\n" + path.read_bytes())
+    assert layouts(path) == {"snli_1.0_train.jsonl": "nli_json"}
+
+
 def test_what_is_left_out_of_a_folder_is_said(supervised_files):
     folder = supervised_files.msmarco(1)
     supervised_files.write("ms/notes.txt", ["no layout"])
