@@ -44,7 +44,9 @@ def test_a_step_depends_on_nothing_but_its_number():
     assert plan(caches).step(far).rows.tolist() == one.step(far).rows.tolist()
 
 
-@pytest.mark.parametrize("changed", [{"seed": 1}, {"data_ids": ["other"]}, {"batch": 11}])
+@pytest.mark.parametrize(
+    "changed", [{"seed": 1}, {"data_ids": ["other"]}, {"batch": 11}, {"exponent": 1.0}, {"where": "row_id is not null"}]
+)
 def test_another_seed_or_data_id_or_batch_is_another_plan(changed):
     caches = [cache({"a": 200})]
     assert plan(caches).step(0).rows.tolist() != plan(caches, **changed).step(0).rows.tolist()
@@ -81,6 +83,24 @@ def test_known_false_negatives_are_kept_apart_where_there_is_room():
     assert met == 0
 
 
+@pytest.mark.parametrize("size", [3, 17, 40])
+def test_clusters_of_any_size_that_have_room_are_spread(size):
+    """Fifty batches have room for clusters of forty; what is left is the few of the fullest batches."""
+    clusters = np.arange(2000) // size
+    one = plan([cache({"a": 2000}, cluster=clusters)], batch=40)
+    batches = [clusters[one.step(number).rows] for number in range(50)]
+    met = sum(len(own) - len(np.unique(own)) for own in batches)
+    assert met == 0
+
+
+def test_a_cluster_with_more_rows_than_batches_is_left_to_the_mask():
+    clusters = np.zeros(400, int)
+    clusters[100:] = np.arange(300) + 1
+    one = plan([cache({"a": 400}, cluster=clusters)], batch=40)
+    in_batch = [int((clusters[one.step(number).rows] == 0).sum()) for number in range(10)]
+    assert sum(in_batch) == 100 and min(in_batch) >= 1
+
+
 @settings(max_examples=50)
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=80), st.integers(2, 12))
 def test_spreading_keeps_every_row_and_never_makes_it_worse(values, batch):
@@ -103,6 +123,14 @@ def test_a_source_smaller_than_a_batch_gives_what_it_has():
     sizes = {one.step(number).source: len(one.step(number).rows) for number in range(60)}
     assert sizes == {"a": 50, "b": 4}
     assert plan([cache({"a": 7})], batch=50).step(3).rows.tolist() != []
+
+
+def test_kept_rows_are_the_plan():
+    kept = np.arange(60) % 3 == 0
+    one = plan([cache({"a": 60})], batch=10, kept=[kept])
+    assert one.rows == 20
+    rows = np.concatenate([one.step(number).rows for number in range(2)])
+    assert sorted(rows.tolist()) == np.flatnonzero(kept).tolist()
 
 
 def test_too_few_pairs():

@@ -17,6 +17,25 @@ def test_bundled_recipes_are_whole_and_come_back_equal(path, tmp_path):
     assert read_recipe(str(saved)) == recipe
 
 
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_key_of_a_bundled_recipe_says_where_it_comes_from(path):
+    for line in path.read_text().splitlines():
+        key, _, source = line.partition(" # ")
+        is_key = line.strip() and not line.lstrip().startswith("#") and not key.rstrip().endswith(":")
+        assert not is_key or len(source.split()) >= 1, line
+
+
+def test_the_papers_numbers():
+    cpt, udever = read_recipe("cpt-text-s", ["base=x"]), read_recipe("udever")
+    assert (cpt.batch, cpt.loss, cpt.train_temperature, cpt.negatives) == (12288, "symmetric", True, 0)
+    assert cpt.side_delimiters() == {"anchor": ("[", "]"), "positive": ("{", "}")}
+    assert (udever.batch, udever.epochs, udever.learning_rate, udever.schedule) == (1024, 3, 1e-4, "constant")
+    assert udever.warmup * udever.epochs == pytest.approx(0.25, abs=1e-3)
+    assert udever.side_delimiters() == {"anchor": ("[BOQ]", "[EOQ]"), "positive": ("[BOD]", "[EOD]")}
+    assert (udever.trainable, udever.padding_side, udever.anchor_length + 2) == ("bitfit", "left", 300)
+    assert udever.loss == "anchor_to_positive" and udever.negatives > 0
+
+
 def test_a_recipe_that_names_no_base_says_so():
     with pytest.raises(ValueError, match="set base to a model's folder"):
         read_recipe("cpt-text-s")
@@ -54,6 +73,16 @@ def test_a_delimiter_on_the_command_line_is_itself():
         ({"static": {"anchor_dropout": 1}}, "must be a share"),
         ({"delimiters": {"anchor_open": "["}}, "four delimiters or none"),
         ({"static": 3}, "mapping"),
+        ({"pooling": "closing"}, "set the recipe's delimiters"),
+        ({"trainable": "bitfit"}, "needs a trained base"),
+        ({"negatives": 4, "negatives_from": 2}, "must be at least negatives"),
+        ({"negatives": 1, "loss": "four_directions"}, "takes no hard negatives"),
+        ({"matryoshka": [64, 8]}, "smallest first"),
+        ({"matryoshka": 64}, "not a list"),
+        ({"export": "best"}, "set evaluate to true"),
+        ({"train_temperature": "no way"}, "true or false"),
+        ({"lora": {"rank": 0}}, "lora.rank is 0"),
+        ({"weight_decay": -1}, "0 or more"),
     ],
 )
 def test_mistakes_are_one_sentence(values, sentence):

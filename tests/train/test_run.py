@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 from sentence_transformers import SentenceTransformer
 
 import train.training
+from tests.train.conftest import pairs_with_negatives
 from train.encoders import load_encoder
 from train.run import main
 
@@ -226,11 +227,44 @@ def test_nothing_trainable_is_an_error(make_pair_set, tmp_path, monkeypatch, cap
     assert "nothing trainable" in capsys.readouterr().err
 
 
-def test_explain_step_prints_the_pairs_that_the_step_takes(make_pair_set, tmp_path, capsys):
-    data = str(make_pair_set(60))
-    assert main(["--data", data, *STATIC, "--explain-step", "1"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("step 1: 32 pairs of docstring_code/python")
-    assert len(told) == 33
-    main(["--data", data, *STATIC, "--explain-step", "1"])
-    assert capsys.readouterr().out.splitlines() == told
+def explained(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[list[str]]:
+    assert main(list(arguments)) == 0
+    return [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+
+
+def test_explain_step_prints_the_pairs_that_the_step_takes(make_pair_set, tmp_path, monkeypatch, capsys):
+    pairs = pairs_with_negatives(60, each=5)
+    data = [word for part in (pairs[:20], pairs[20:]) for word in ("--data", str(make_pair_set(part, files=2)))]
+    hard = ["--set", "negatives=2", "--set", "negatives_from=4"]
+    taken = []
+    real = train.training.texts_of
+
+    def note(rows, step, processes):
+        taken.append((rows, step))
+        return real(rows, step, processes)
+
+    monkeypatch.setattr(train.training, "texts_of", note)
+    assert main([*data, *STATIC, *hard, "--steps", "3", "--quiet", "--output", str(tmp_path / "run")]) == 0
+    rows, step = taken[2]
+    told = explained(capsys, *data, *STATIC, *hard, "--explain-step", "2")
+    assert told[0][0] == "step 2: 32 pairs of docstring_code/python"
+    known = {pair.row_id: pair for pair in pairs}
+    assert [known[line[0]].anchor_hash for line in told[1:]] == rows.take("anchor_hash", step.rows).tolist()
+    for line, chosen in zip(told[1:], step.negatives, strict=True):
+        negatives = [known[line[0]].negatives[which] for which in chosen]
+        assert line[3:] == [" ".join(text.split()) for text in negatives] and len(chosen) <= 2
+    assert explained(capsys, *data, *STATIC, *hard, "--explain-step", "2") == told
+
+
+def test_where_chooses_the_rows(make_pair_set, tmp_path, capsys):
+    data = ["--data", str(make_pair_set(60)), *STATIC]
+    told = explained(
+        capsys, *data, "--where", 'provenance.symbol in ("add_3", "add_4", "add_5")', "--explain-step", "0"
+    )
+    assert sorted(line[1].split()[6] for line in told[1:]) == ["3", "4", "5"]
+    with pytest.raises(SystemExit):
+        main([*data, "--where", 'language = "rust"', "--output", str(tmp_path / "run"), "--quiet"])
+    assert "no train row of the data matches" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*data, "--where", 'langage = "rust"', "--output", str(tmp_path / "run"), "--quiet"])
+    assert "did you mean language" in capsys.readouterr().err
