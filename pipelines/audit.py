@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 
@@ -33,6 +34,7 @@ from miners.audit.report import number
 from miners.audit.samples import SHOWN_COLUMNS, shown_row
 from miners.audit.summary import Place
 from pipelines import storage
+from pipelines.dry_run_sets import print_rows_plan
 from pipelines.failures import report_errors
 from pipelines.options import Command, JobParser, UsageError, parse, pipeline_options
 from pipelines.running import run_pipeline
@@ -140,7 +142,7 @@ def _parser() -> JobParser:
     parser.add_argument("--gates", metavar="FILE", help="thresholds as YAML; exit 1 when one is broken")
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples (default: 0)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: the cores; 1 for small sets)")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be read, and stop")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be read and what that takes")
     parser.add_argument("--quiet", action="store_true", help="only the closing line, and gates that failed")
     return parser
 
@@ -156,7 +158,7 @@ def _run(command: Command) -> int:
     check_files(set_path, entries)
     rows, size = sum(manifest.splits.values()), sum(f.bytes for f in entries)
     if args.dry_run:
-        print(f"{len(entries):,} files, {size / 1e6:,.1f} MB, {rows:,} rows; nothing was written")
+        _print_dry_run(command, set_path, manifest)
         return 0
     config = AuditConfig(rows=rows, seed=args.seed)
     options = pipeline_options(command, size)
@@ -171,6 +173,22 @@ def _run(command: Command) -> int:
             | "write" >> beam.ParDo(WriteAudit(set_path, args.output, config, gates))
         )
     return _report(args.output, quiet=args.quiet)
+
+
+def _print_dry_run(command: Command, set_path: str, manifest: Manifest) -> None:
+    """What would be read, and by some row groups that are summarised what that takes."""
+    config = AuditConfig(rows=sum(manifest.splits.values()), seed=command.args.seed)
+
+    def summarise(tables: Iterator[pa.Table]) -> tuple[int, int]:
+        summary, rows = Summary(config), 0
+        for table in tables:
+            summary.add(table, "train", 0, rows)
+            rows += table.num_rows
+        return rows, len(summary.to_bytes())
+
+    files = [(storage.join(set_path, f.path), f.rows, f.bytes) for f in manifest.data_files()]
+    output = f"{REPORT_NAME} and {FIGURES_NAME}, which do not grow with the set"
+    print_rows_plan(command, files, command.args.seed, summarise, SUMMARY_COLUMNS, output)
 
 
 def _read_gates(path: str | None) -> Gates | None:

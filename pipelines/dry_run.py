@@ -108,20 +108,20 @@ def take_sample(pieces: Iterable[Piece], amount: float, seconds: float = SAMPLE_
     return Sample(*columns, start=start, is_least=is_least)
 
 
-def print_plan(found: Input, sample: Sample | None, command: Command, why_not: str = "") -> None:
-    """The plan on stdout. `why_not` says why there is no sample."""
+def print_plan(found: Input, sample: Sample | None, command: Command, why_not: str = "", output: str = "") -> None:
+    """The plan on stdout. `why_not` says why there is no sample, `output` what is written whatever the input's size."""
     unknown = f" and {found.unknown:,} of unknown size" if found.unknown else ""
     rows = "" if found.rows is None else f", {found.rows:,} rows"
     print(f"input: {found.files:,} {found.noun}{unknown}, {found.bytes / 1e6:,.1f} MB{rows}; {found.units:,} units")
     if sample is None or not sample.amount.sum():
         print(f"time and output are not estimated: {why_not or 'there is nothing to take a sample of'}")
     else:
-        _print_estimate(found, sample, command)
+        _print_estimate(found, sample, command, output)
     print("nothing was written")
 
 
-def _print_estimate(found: Input, sample: Sample, command: Command) -> None:
-    share = sample.amount.sum() / max(found.amount, 1e-9)
+def _print_estimate(found: Input, sample: Sample, command: Command, output: str) -> None:
+    share = min(1.0, sample.amount.sum() / max(found.amount, 1e-9))
     print(
         f"sample: {len(sample.amount):,} pieces (seed {getattr(command.args, 'seed', 0)}), {share:.2%} of the input, "
         f"{sample.seconds.sum():,.1f} s of one core"
@@ -139,7 +139,9 @@ def _print_estimate(found: Input, sample: Sample, command: Command) -> None:
     print(f"estimate: {least}{hours[0]:.4f} core-hours ({hours[1]:.4f} to {hours[2]:.4f}); {time_said}")
     rows, size = (sample.scaled(values, found.amount) for values in (sample.rows, sample.output_bytes))
     print(
-        f"output: {least}{rows[0]:,.0f} rows ({rows[1]:,.0f} to {rows[2]:,.0f}), "
+        f"output: {output}"
+        if output
+        else f"output: {least}{rows[0]:,.0f} rows ({rows[1]:,.0f} to {rows[2]:,.0f}), "
         f"{size[0] / 1e6:,.1f} MB ({size[1] / 1e6:,.1f} to {size[2] / 1e6:,.1f})"
     )
     few = len(sample.amount) < LEAST_PIECES
@@ -210,9 +212,11 @@ def _timed(piece: Piece, end: float) -> tuple[float, Taken]:
 
 
 def _workers(command: Command, found: Input) -> int | None:
-    """As `options.pipeline_options` chooses them; None for another runner."""
+    """As `options.pipeline_options` chooses them; None for another runner, 1 for a command that has one process."""
     if any(token.split("=", 1)[0] == "--runner" for token in command.beam_args):
         return None
+    if not hasattr(command.args, "workers"):
+        return 1
     return command.args.workers or (1 if found.bytes < SMALL_INPUT_BYTES else os.cpu_count() or 1)
 
 

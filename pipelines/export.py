@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import pyarrow as pa
+
+from pipelines import storage
+from pipelines.dry_run_sets import in_small_set, print_rows_plan
 from pipelines.exports.beir import export_beir
 from pipelines.exports.folder import ExportFolder, export_folder
 from pipelines.exports.lines import export_lines
@@ -18,7 +24,7 @@ from pipelines.exports.rows import Rows
 from pipelines.exports.triplets import export_triplets
 from pipelines.exports.webdataset import export_webdataset
 from pipelines.failures import report_errors
-from pipelines.options import JobParser, UsageError
+from pipelines.options import Command, JobParser, UsageError
 from schemas.manifest import Manifest
 from schemas.pair import SPLITS
 from schemas.pair_set import read_manifest
@@ -75,6 +81,31 @@ def _write(
     return (export_lines if kind == "jsonl" else export_webdataset)(rows, target, shards), []
 
 
+def _print_dry_run(args: argparse.Namespace) -> None:
+    """What would be read, and by some row groups that are exported to a folder that goes what that takes and gives."""
+    manifest = read_manifest(args.input)
+    splits = _splits(manifest, args.input, args.split or ())
+    files = [
+        (storage.join(args.input.rstrip("/"), entry.path), entry.rows, entry.bytes)
+        for split in splits
+        for entry in manifest.data_files(split)
+    ]
+
+    def export_rows(tables: Iterator[pa.Table]) -> tuple[int, int]:
+        with TemporaryDirectory(prefix="pairmill-dry-run-") as folder:
+            small, out = Path(folder, "set"), Path(folder, "out")
+            in_small_set(str(small), manifest, tables)
+            options = {"where": args.where, "negatives": args.negatives, "without_comments": args.strip_comments}
+            try:
+                counts, _ = export(str(small), str(out), args.format, **options)
+            except UsageError:  # none of so few rows is of the expression
+                return 0, 0
+            size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+            return sum(found["written"] for found in counts.values()), size
+
+    print_rows_plan(Command(args, ()), files, 0, export_rows)
+
+
 def _splits(manifest: Manifest, folder: str, asked: Sequence[str]) -> tuple[str, ...]:
     there = manifest.splits
     for split in asked:
@@ -89,6 +120,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run() -> int:
         args = _parse(argv)
+        if args.dry_run:
+            _print_dry_run(args)
+            return 0
         counts, notes = export(
             args.input,
             args.output,
@@ -130,6 +164,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add("--strip-comments", action="store_true", help="beir: take comments and docstrings out of code")
     add("--overwrite", action="store_true", help="replace an export that is in the way")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="say what would be read and, by a small sample, what that takes and gives",
+    )
     args = parser.parse_own(argv)
     if args.shards < 1:
         raise UsageError(f"--shards {args.shards} is no number of files; give 1 or more")

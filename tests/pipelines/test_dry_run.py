@@ -14,7 +14,7 @@ import pytest
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from pipelines import dedupe, dry_run, migrate, mine_code, mine_web, remove, select_pairs
+from pipelines import audit, dedupe, dry_run, export, migrate, mine_code, mine_web, remove, select_pairs
 from pipelines.dry_run import Sample, Taken, take_sample
 from schemas.pair_set import read_manifest
 from tests.conftest import code_pairs
@@ -93,6 +93,13 @@ def test_jobs_on_pair_sets(tmp_path: Path, capsys, make_pair_set: MakePairSet):
     assert 200 < plan["rows"] <= 400 and plan["files"] == 3
     flags = ["--input", source, "--where", 'language = "python"']
     assert planned(select_pairs, capsys, *flags, output=tmp_path / "out")["rows"] == 400
+    plan = planned(export, capsys, "--input", source, "--format", "beir", output=tmp_path / "out")
+    assert plan["rows"] == 400 and plan["workers"] == 1
+    flags = ["--input", source, "--format", "jsonl", "--where", 'language = "go"']
+    assert planned(export, capsys, *flags, output=tmp_path / "out")["rows"] == 0
+    assert audit.main(["--input", str(source), "--output", str(tmp_path / "out"), "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "core-hours" in told and "do not grow" in told and not (tmp_path / "out").exists()
     (tmp_path / "repos").write_text("owner/repo3\n")
     before = sorted(path for path in source.rglob("*"))
     plan = planned(remove, capsys, "--input", source, "--repos", tmp_path / "repos")
