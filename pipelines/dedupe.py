@@ -50,9 +50,10 @@ from pipelines.source_loss import is_alarm
 
 END = None
 SHARD_BYTES = 256 << 20
-LEAST_SHARD_BYTES = 32 << 20
-SHARDS = 8
-"""Where the input gives less than so many shards: a shard is one worker's work, whatever their number."""
+LEAST_SHARD_BYTES = 8 << 20
+SHARDS = 9
+"""Where the input gives less than so many shards: a shard is one worker's work, whatever their number. Eight are of
+train where the other splits have a twentieth each."""
 SLICE_BYTES = 16 << 20
 PARTITION_BYTES = 64 << 20
 KEY_BYTES = 20
@@ -136,7 +137,7 @@ def make_parser() -> JobParser:
         "--shards",
         type=int,
         metavar="N",
-        help="data files in all (default: one a 32 MB of input up to 8, one a 256 MB above)",
+        help="data files in all (default: one for each 8 MB of input up to 9, one for each 256 MB above)",
     )
     add("--threshold", type=float, help="similarity of near-duplicates (default: 0.8 for text, 0.7 for code)")
     add("--on", choices=SIDES, help="what near-duplicates are told by (default: joint for text, positive for code)")

@@ -21,7 +21,7 @@ from schemas.pair import in_schema
 
 UNIT_BYTES = 256 << 20
 LEAST_UNIT_BYTES = 4 << 20
-UNITS = 16
+UNITS = 32
 BATCH_ROWS = 2048
 JSONL_ROW_BYTES = 1000
 """For estimates alone."""

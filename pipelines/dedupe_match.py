@@ -27,6 +27,9 @@ FACT_KINDS = ("<u8", "<u8")
 """pair_ids (low halves) that repeat, and side hashes worth a look."""
 CANDIDATE_KINDS = ("<u8", "<u8", "<u8", "<u8", "<u4")
 _FILTER_BITS = 22
+_LEAST_CANDIDATE_PARTITIONS = 8
+_PARTITIONS_TOGETHER = 4
+"""So many match partitions give a partition of candidates: each of these reads through all shingles."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class MatchPartition(Pass):
     """(partition, its blocks) → (candidate partition, where its candidates lie), and (PASSING, facts)."""
 
     def __init__(self, config: DedupeConfig, files: TemporaryFiles, partitions: int) -> None:
-        self.config, self.files, self.partitions = config, files, partitions
+        self.config, self.files = config, files
+        self.partitions = max(min(partitions, _LEAST_CANDIDATE_PARTITIONS), partitions // _PARTITIONS_TOGETHER)
 
     def work(self, key: str, values: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
         """Match one partition."""

@@ -14,8 +14,6 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import xxhash
 
 from miners.near_duplicates.resolve import (
     ANCHOR,
@@ -37,10 +35,11 @@ from pipelines import storage
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.dedupe_contamination import FOUND_KINDS, Decision, Decontamination, count_rows, decide
 from pipelines.dedupe_files import TemporaryFiles, read_arrays, read_table, write_table
+from pipelines.dedupe_groups import GROUP_KINDS, GroupCounts
 from pipelines.dedupe_match import FACT_KINDS
 from pipelines.dedupe_passing import PASSING
 from pipelines.dedupe_verify import EDGE_KINDS
-from pipelines.source_loss import Loss, count_losses, losses_to_json
+from pipelines.source_loss import losses_to_json
 from schemas.evidence import EVIDENCE_SCHEMA
 from schemas.ledger import LISTED_FAILURES
 
@@ -68,7 +67,8 @@ class ResolveRows(beam.DoFn):
         near, leaks = self._edges([item["edges"] for item in told if "edges" in item])
         decision = self._contamination(new) if self.wanted else None
         facts = [item["facts"] for item in told if "facts" in item]
-        known, places, groups = self._touched(facts, units, sets, near, leaks, decision)
+        groups = self._groups([unit for unit in new if units[unit]])
+        known, places = self._touched(facts, units, sets, near, leaks, decision)
         summary["groups"] = {"count": len(groups.keys), "largest": int(groups.counts.max(initial=0))}
         if known is not None:
             found, benchmarks = decision.at(places) if decision else (Contamination.none(), np.zeros(0, np.int64))
@@ -118,40 +118,41 @@ class ResolveRows(beam.DoFn):
         near: dict[int, Edges],
         leaks: dict[int, Edges],
         decision: Decision | None,
-    ) -> tuple[pa.Table | None, np.ndarray, GroupCounts]:
-        """The rows that share anything, their (unit, row), and how the input is spread over groups."""
+    ) -> tuple[pa.Table | None, np.ndarray]:
+        """The rows that share anything, and their (unit, row)."""
         facts = [read_arrays(storage.read_bytes(self.files.path("facts", p)), FACT_KINDS) for p in partitions]
         pairs = np.unique(np.concatenate([np.zeros(0, np.uint64), *(fact[0] for fact in facts)]))
         hashes = np.unique(np.concatenate([np.zeros(0, np.uint64), *(fact[1] for fact in facts)]))
         names = {side: _ends(leaks.get(side)) for side in (JOINT, ANCHOR, POSITIVE)}
         names[JOINT] = np.unique(np.concatenate([names[JOINT], *map(_ends, near.values())]))
         tables, places = [], []
-        groups = GroupCounts()
         for unit, count in sorted(units.items()):
             if not count:
                 continue
             table = read_table(storage.read_bytes(self.files.path("rows", unit)))
-            if unit not in sets:
-                groups.add(table["group"])
             existing = pa.array(np.full(count, unit in sets, "u1"))
             table = table.add_column(table.num_columns - 1, "existing", existing)
             rows = as_rows(table)
-            chosen = (rows.barred != KEPT) | np.isin(rows.pair_ids[:, 1], pairs)
+            chosen = (rows.barred != KEPT) | are_among(rows.pair_ids[:, 1], pairs)
             if decision:
                 chosen[decision.rows[decision.units == unit]] = True
             for side in (ANCHOR, POSITIVE):
                 own = (rows.anchor_hashes if side == ANCHOR else rows.positive_hashes).view(np.uint64)
-                chosen |= np.isin(own, hashes)
+                chosen |= are_among(own, hashes)
             for side, wanted in names.items():
-                chosen |= np.isin(rows.contents(side), wanted)
+                chosen |= are_among(rows.contents(side), wanted)
             mine = np.flatnonzero(chosen)
             tables.append(
                 table.take(mine).set_column(table.num_columns - 1, "group", table["group"].take(mine).cast(pa.string()))
             )
             places.append(np.stack([np.full(len(mine), unit), mine], 1))
         if not sum(map(len, places)):
-            return None, np.zeros((0, 2), int), groups
-        return pa.concat_tables(tables).combine_chunks(), np.concatenate(places), groups
+            return None, np.zeros((0, 2), int)
+        return pa.concat_tables(tables).combine_chunks(), np.concatenate(places)
+
+    def _groups(self, units: list[int]) -> GroupCounts:
+        paths = [self.files.path("groups", unit) for unit in units]
+        return GroupCounts.of([read_arrays(storage.read_bytes(path), GROUP_KINDS) for path in paths])
 
     def _contamination(self, units: list[int]) -> Decision:
         paths = [(unit, self.files.path("contamination", unit)) for unit in units]
@@ -218,29 +219,11 @@ def _table(known: pa.Table, verdicts: Verdicts, mine: np.ndarray, places: np.nda
     return pa.table(columns).cast(VERDICT_SCHEMA)
 
 
-class GroupCounts:
-    """Rows of each group over units: 16 bytes a group, since rows without a group are one each."""
-
-    def __init__(self) -> None:
-        self.keys = np.zeros(0, np.uint64)
-        self.counts = np.zeros(0, np.int64)
-
-    def add(self, groups: pa.ChunkedArray) -> None:
-        """Count a unit's rows."""
-        found = pc.value_counts(groups.cast(pa.string()).combine_chunks())
-        names = found.field("values").to_pylist()
-        keys = np.fromiter((xxhash.xxh3_64_intdigest(name.encode()) for name in names), np.uint64, len(names))
-        counts = np.concatenate([self.counts, found.field("counts").to_numpy()])
-        self.keys, places = np.unique(np.concatenate([self.keys, keys]), return_inverse=True)
-        self.counts = np.zeros(len(self.keys), np.int64)
-        np.add.at(self.counts, places, counts)
-
-    def losses(self, groups: pa.ChunkedArray, codes: np.ndarray, most: float) -> dict[str, Loss]:
-        """The groups that lost more than the share `most`; given are group and code of rows with a verdict."""
-        found = count_losses(groups, codes)
-        for name, loss in found.items():
-            loss.rows = int(self.counts[np.searchsorted(self.keys, xxhash.xxh3_64_intdigest(name.encode()))])
-        return {name: loss for name, loss in found.items() if loss.is_over(most)}
+def are_among(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Which values are among the `wanted`, sorted ones: these are many and the same for each unit."""
+    if not len(wanted):
+        return np.zeros(len(values), bool)
+    return wanted[np.minimum(np.searchsorted(wanted, values), len(wanted) - 1)] == values
 
 
 def as_rows(known: pa.Table) -> Rows:

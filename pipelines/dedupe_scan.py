@@ -23,12 +23,12 @@ from miners.near_duplicates.hash_filter import marks_of
 from miners.near_duplicates.resolve import ANCHOR, EMPTY, JOINT, KEPT, POSITIVE, REMOVED, SIDES, TAG_BITS
 from miners.near_duplicates.shingles import side_runs
 from miners.near_duplicates.survivor_order import docstring_quality, merit
-from miners.web.urls import normalize_url
 from pipelines import storage
 from pipelines.dedupe_config import Comparison, DedupeConfig
 from pipelines.dedupe_contamination import FOUND_KINDS, Decontamination, UnitFinds
 from pipelines.dedupe_existing import ExistingUnit, read_existing
 from pipelines.dedupe_files import TemporaryFiles, array_bytes, table_bytes, write_arrays
+from pipelines.dedupe_groups import GROUP_KINDS, count_groups
 from pipelines.dedupe_input import InputUnit, read_pair_sets, read_plain_tables
 from pipelines.dedupe_keys import KeySegments, unit_contents
 from pipelines.dedupe_passing import PASSING
@@ -99,9 +99,10 @@ class ScanUnit(beam.DoFn):
         offsets = np.zeros((2, first + 1), "<i8")
         if sizes:
             np.cumsum(np.concatenate(sizes, axis=1), axis=1, out=offsets[:, 1:])
-            storage.write_atomically(
-                self.files.path("rows", unit.number), table_bytes(pa.concat_tables(known).unify_dictionaries())
-            )
+            scanned = pa.concat_tables(known).unify_dictionaries()
+            storage.write_atomically(self.files.path("rows", unit.number), table_bytes(scanned))
+            with storage.writing(self.files.path("groups", unit.number)) as file:
+                write_arrays(file, count_groups(scanned["group"]), GROUP_KINDS)
         storage.write_atomically(self.files.path("offsets", unit.number), offsets.tobytes())
         if finds:
             with storage.writing(self.files.path("contamination", unit.number)) as file:
@@ -253,4 +254,9 @@ class UnitKeys:
 
 def page_hash(url: str | None) -> int:
     """What captures of one page share; 0 for a row of no page."""
-    return xxhash.xxh3_64_intdigest(normalize_url(url).encode("utf-8", "surrogatepass")) if url else 0
+    if not url:
+        return 0
+    # Here, since it brings all of web mining with it: a fifth of a second in each process that has no page.
+    from miners.web.urls import normalize_url
+
+    return xxhash.xxh3_64_intdigest(normalize_url(url).encode("utf-8", "surrogatepass"))

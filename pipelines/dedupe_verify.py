@@ -21,7 +21,8 @@ from pipelines.dedupe_passing import PASSING, Pass
 
 EDGE_KINDS = ("<u8", "<u8", "<f8", "<u4")
 """Names of both contents, similarity, bands shared."""
-CHUNK_PAIRS = 16_384
+CHUNK_SHINGLES = 4 << 20
+"""32 MB of those that are compared at a time: every chunk reads through the files, so that few do."""
 
 
 class VerifyCandidates(Pass):
@@ -51,8 +52,7 @@ class VerifyCandidates(Pass):
     def _edges(self, comparison: Comparison, candidates: list[np.ndarray]) -> list[np.ndarray]:
         left, right, left_row, right_row, bands = candidates
         kept, similarities = [np.zeros(0, int)], [np.zeros(0)]
-        for first in range(0, len(left), CHUNK_PAIRS):
-            chunk = np.arange(first, min(first + CHUNK_PAIRS, len(left)))
+        for chunk in self._chunks(comparison.side, left_row, right_row):
             rows, places = np.unique(np.concatenate([left_row[chunk], right_row[chunk]]), return_inverse=True)
             sets = self._sets(comparison.side, rows)
             similarity = jaccard(sets, places[: len(chunk)], places[len(chunk) :])
@@ -62,10 +62,25 @@ class VerifyCandidates(Pass):
         chosen = np.concatenate(kept)
         return [left[chosen] & TAG_BITS, right[chosen] & TAG_BITS, np.concatenate(similarities), bands[chosen]]
 
+    def _chunks(self, side: int, left_row: np.ndarray, right_row: np.ndarray) -> Iterator[np.ndarray]:
+        """The places of the candidates that are compared together."""
+        if len(left_row):
+            ends = np.cumsum(self._sizes(side, left_row) + self._sizes(side, right_row))
+            yield from np.split(np.arange(len(left_row)), np.flatnonzero(np.diff(ends // CHUNK_SHINGLES)) + 1)
+
+    def _sizes(self, side: int, references: np.ndarray) -> np.ndarray:
+        """The shingles of rows, given as unit * 2^32 + row."""
+        units, rows = _places(references)
+        sizes = np.zeros(len(references), np.int64)
+        for unit in np.unique(units).tolist():
+            here = np.flatnonzero(units == unit)
+            counts = np.diff(self._offsets(unit), axis=1)[:, rows[here]]
+            sizes[here] = counts.sum(axis=0) if side == JOINT else counts[(ANCHOR, POSITIVE).index(side)]
+        return sizes
+
     def _sets(self, side: int, references: np.ndarray) -> ShingleSets:
         """The shingle sets of rows, given as sorted unit * 2^32 + row."""
-        units = (references >> np.uint64(32)).astype(np.int64)
-        rows = (references & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        units, rows = _places(references)
         parts = []
         for unit in np.unique(units).tolist():
             offsets = self._offsets(unit)
@@ -84,6 +99,11 @@ class VerifyCandidates(Pass):
     def _read(self, name: str, unit: int, offsets: np.ndarray, rows: np.ndarray) -> ShingleRuns:
         starts, ends = offsets[rows], offsets[rows + 1]
         return as_runs(read_runs(self.files.path(name, unit), starts, ends, "<u8"), ends - starts)
+
+
+def _places(references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Units and rows of references."""
+    return (references >> np.uint64(32)).astype(np.int64), (references & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
 def _once(columns: list[np.ndarray]) -> list[np.ndarray]:

@@ -7,8 +7,6 @@ kept and that it was itself compared with.
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 
 class ComponentsError(RuntimeError):
@@ -17,6 +15,9 @@ class ComponentsError(RuntimeError):
 
 def components(count: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """The component number (int64) of each of `count` nodes; raises ComponentsError unless every edge lies in one."""
+    from scipy.sparse import coo_array  # here: a third of a second, of the one process that resolves
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(count, count))
     _, labels = connected_components(graph, directed=False)
     if not np.array_equal(labels[left], labels[right]):

@@ -227,7 +227,7 @@ def make_everything_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dedupe_keys, "SEGMENT_BYTES", 5000)
     monkeypatch.setattr(dedupe_write, "SEGMENT_BYTES", 5000)
     monkeypatch.setattr(dedupe_input, "BATCH_ROWS", 17)
-    monkeypatch.setattr(dedupe_verify, "CHUNK_PAIRS", 5)
+    monkeypatch.setattr(dedupe_verify, "CHUNK_SHINGLES", 500)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -5,6 +5,7 @@ import pytest
 
 from miners.near_duplicates.hash_filter import HashFilter, filter_bits, marks_of, pass_rate
 
+
 @pytest.mark.parametrize("said", [0, 1, 40_000, 400_000])
 def test_forgets_nothing_and_passes_few(said):
     rng = np.random.default_rng(said)
