@@ -61,6 +61,8 @@ _WORD = re.compile(r"[A-Z]?[a-z]{4,}|[A-Z][a-z]{3,}")
 _SIGNATURE = re.compile(r"[A-Za-z0-9_-]+")
 _LONG_NAME = re.compile(r"\w{200,}")
 """No variable's; the keyword patterns take time that grows with the square of a name's length."""
+_COMPARED = ("==", "!=")
+_JOINTS = str.maketrans("", "", "-_")
 _SET_OFF = ' \t=:"'
 _KEY_WORDS = (b"key", b"pwd", b"pw", b"pass", b"token")
 _GITLAB = (b"gr1348941", b"glpat-", b"gldt-", b"glft-", b"glsoat-", b"glrt-", b"glcbt-", b"glimt-", b"glptt-")
@@ -121,7 +123,9 @@ def keyword_rule() -> Rule:
         line = _LONG_NAME.sub(lambda match: " " * len(match.group()), line)
         spans = [match.span(group) for pattern, group in patterns.items() for match in pattern.finditer(line)]
         if spans and not heuristic.is_indirect_reference(line):  # in this order: it takes far longer than the patterns
-            yield from ((start, end) for start, end in spans if not _is_no_password(line[start:end], line))
+            for start, end in spans:
+                if not (_is_no_password(line[start:end], line) or _is_choice(line, start, end)):
+                    yield start, end
 
     return Rule("KeywordDetector", find, tuple(sorted(hints)))
 
@@ -206,6 +210,14 @@ def _is_harmless(value: str) -> bool:
         or heuristic.is_templated_secret(value)
         or heuristic.is_not_alphanumeric_string(value)
     )
+
+
+def _is_choice(line: str, start: int, end: int) -> bool:
+    """Whether the quoted value is compared with, and a word: ``if secrets == "drop"`` asks for a setting."""
+    before, after = line[: start - 1].rstrip(), line[end + 1 :].lstrip()
+    if not (before.endswith(_COMPARED) or after.startswith(_COMPARED)):
+        return False
+    return line[start:end].translate(_JOINTS).isalpha()
 
 
 def _is_no_password(value: str, line: str) -> bool:

@@ -97,12 +97,28 @@ def test_every_detector_of_the_library_has_its_rule():
         'names = "AutoModelForSequenceClassification2Output"',
         'password = "${PASSWORD}"',
         'password = os.environ["DB_PASSWORD"]',
+        'if config.secrets == "drop":',
+        'if (password !== "not-set") {',
+        "return 'no_password' == config.password",
         "It begins with -----BEGIN RSA PRIVATE KEY----- and then comes the key itself.",
         "",
     ],
 )
 def test_what_only_looks_like_one_is_left_alone(text):
     assert find_secrets(text) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ('if password == "hunter2":', "hunter2"),
+        ("return 'l3tme in' != password", "l3tme in"),
+        ('password = "drop"', "drop"),
+        ('passwords = {"password": "swordfish"} == given', "swordfish"),
+    ],
+)
+def test_a_value_that_is_assigned_or_no_mere_word_is_a_secret(line, value):
+    assert [line[one.start : one.end] for one in find_secrets(line)] == [value]
 
 
 def test_the_standard_library_holds_no_secrets():
