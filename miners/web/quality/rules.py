@@ -56,8 +56,6 @@ RULES: dict[str, Rule] = {
 }
 MEASURES = ("words", "letter_words", "ended_line_share")
 """What pairs carry of their page in `signals.quality`, as `page_words` and so on, where a rule has measured it."""
-DEFAULT_RULES = tuple(name for name in RULES if name.startswith("gopher_"))
-"""What is on unless it is said otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
