@@ -202,7 +202,7 @@ def _entry_reason(entry: Entry, candidates: Sequence[tuple[Language, str]], conf
 
 def _source_reason(source: bytes, config: CodeConfig) -> str | None:
     """What a file's bytes say."""
-    if not source.strip():
+    if not source or source.isspace():
         return "empty"
     if source.startswith(_LFS_POINTER):
         return "lfs_pointer"
