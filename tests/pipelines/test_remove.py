@@ -219,6 +219,22 @@ def test_removals_add_up_and_what_is_not_there_changes_nothing(tmp_path: Path, c
     assert read_manifest(str(clean)).splits == {} and not list((clean / "data").glob("*"))
 
 
+def test_what_was_removed_on_the_way_stands_in_the_lineage(tmp_path: Path, make_pair_set: MakePairSet, capsys) -> None:
+    mined = make_pair_set(40)
+    call(mined, "--repos", listed(tmp_path / "repos", "owner/repo4"), "--quiet")
+    flags = ["--validation-share", "0", "--test-share", "0", "--quiet"]
+    assert dedupe.main(["--input", str(mined), "--output", str(tmp_path / "out"), *flags]) == 0
+    assert_whole(tmp_path / "out")
+    assert read_manifest(str(tmp_path / "out")).parents[0]["stages"]["removal"]["dropped"] == {"repo": 4}
+    assert audit.main(["--input", str(tmp_path / "out"), "--output", str(tmp_path / "report"), "--quiet"]) in (0, 1)
+    ancestors = json.loads((tmp_path / "report" / "audit.json").read_text())["ancestors"]
+    assert [stage["stage"] for stage in ancestors[0]["stages"]][-1] == "removal"
+    nothing = make_pair_set(0)
+    before = hashes_of(nothing)
+    call(nothing, "--repos", tmp_path / "repos", "--quiet")
+    assert hashes_of(nothing) == before
+
+
 @functools.cache
 def small_set(folder: str) -> tuple[Path, list[dict]]:
     """A set that examples copy from, never change."""
