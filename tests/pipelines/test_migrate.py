@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import audit, dedupe, explain, migrate, remove
+from pipelines import audit, dedupe, explain, export, merge_pairs, migrate, remove, select_pairs
 from schemas import verify
 from schemas.manifest import READABLE_VERSIONS, SCHEMA_VERSION
 from schemas.pair import SCHEMA
@@ -121,6 +121,24 @@ def test_audit_explain_and_remove_take_an_old_set(tmp_path: Path, capsys):
     assert list(verify.faults(str(out))) == [] and read_manifest(str(out)).schema_version == 1
     assert rows_of(out) == rows_of(VERSION_1 / "pairs")[1:]
     assert sum(read_manifest(str(migrated(out, tmp_path / "less-new"))).splits.values()) == len(rows_of(out))
+
+
+def test_select_merge_and_export_take_an_old_set(tmp_path: Path):
+    pairs = VERSION_1 / "pairs"
+    less = ["--input", str(pairs), "--where", 'kind = "docstring_code"', "--output", str(tmp_path / "less"), "--quiet"]
+    assert select_pairs.main(less) == 0
+    both = ["--input", str(VERSION_1 / "web"), str(VERSION_1 / "code"), "--output", str(tmp_path / "both"), "--quiet"]
+    assert merge_pairs.main(both) == 0
+    chosen = [row for row in rows_of(pairs) if row["kind"] == "docstring_code"]
+    assert rows_of(tmp_path / "less") == chosen
+    old = {row["row_id"] for name in ("web", "code") for row in rows_of(VERSION_1 / name)}
+    assert {row["row_id"] for row in rows_of(tmp_path / "both")} <= old
+    for name in ("less", "both"):
+        assert list(verify.faults(str(tmp_path / name))) == []
+        assert read_manifest(str(tmp_path / name)).schema_version == SCHEMA_VERSION
+    assert export.main(["--input", str(pairs), "--format", "jsonl", "--output", str(tmp_path / "lines")]) == 0
+    lines = [line for path in (tmp_path / "lines").rglob("*.jsonl") for line in path.read_text().splitlines()]
+    assert len(lines) == len(rows_of(pairs))
 
 
 def test_a_version_from_the_future_is_refused(tmp_path: Path, capsys):
