@@ -69,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         device = device_named(args.device)
         check_pair_set_folder(args.input, "--input")
+        if Path(args.input).resolve() == Path(args.output).resolve():
+            raise ValueError("--output is the set itself; name another folder, the set stays as it is")
         manifest = read_manifest(args.input)
         if not manifest.splits:
             raise ValueError(f"{args.input} has no rows; mine more")

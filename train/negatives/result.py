@@ -24,9 +24,19 @@ from schemas.attribution import ATTRIBUTION_NAME
 from schemas.card import card
 from schemas.finished import file_entry, finished_manifest
 from schemas.ledger import Ledger
-from schemas.manifest import CARD_NAME, FILE_FOLDERS, MANIFEST_NAME, RUN_NAME, FileEntry, Manifest, config_hash
+from schemas.manifest import (
+    CARD_NAME,
+    FILE_FOLDERS,
+    MANIFEST_NAME,
+    RUN_NAME,
+    UNITS_FOLDER,
+    FileEntry,
+    Manifest,
+    config_hash,
+)
 from schemas.pair import SCHEMA, in_schema
 from schemas.pair_set import open_folder
+from schemas.removed import CARRIED_NOTE, REMOVED_PATH
 from schemas.side_hash import side_hash
 from schemas.writer import PartWriter
 from train.negatives.keys import PairKeys, data_files, file_batches
@@ -113,6 +123,8 @@ def write_result(
     files += [_copy(data, entry, output) for entry in parent.files if entry.folder != "data"]
     for name, n in {**work.done.counts, **adder.counts}.items():
         ledger.note(name, n)
+    if removed := sum(entry.rows for entry in parent.files if entry.path == REMOVED_PATH):
+        ledger.note(CARRIED_NOTE, removed)
     manifest = finished_manifest(
         job=JOB,
         run_id=run.run_id,
@@ -183,7 +195,7 @@ def _copy(data: str, entry: FileEntry, output: Path) -> FileEntry:
 
 def _clear(output: Path) -> None:
     """Deletes what a run makes, and nothing else."""
-    for folder in (*FILE_FOLDERS, WORK_FOLDER):
+    for folder in (*FILE_FOLDERS, UNITS_FOLDER, WORK_FOLDER):
         shutil.rmtree(output / folder, ignore_errors=True)
     for name in (MANIFEST_NAME, CARD_NAME, ATTRIBUTION_NAME):
         (output / name).unlink(missing_ok=True)

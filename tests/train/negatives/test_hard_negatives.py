@@ -225,13 +225,14 @@ def test_a_killed_run_goes_on(planted_set, tmp_path, monkeypatch):
         (["--model", "MODEL", "--modle", "x"], "nearest is --model"),
         (["--method", "bm25", "--index", "faiss"], "--index"),
         (["--model", "MODEL", "--output", "FOREIGN"], "no result of pairmill"),
+        (["--model", "MODEL", "--overwrite", "--output", "SET"], "the set itself"),
     ],
 )
 def test_wrong_arguments_are_one_sentence_and_status_2(planted_set, tmp_path, capsys, argv, said):
     folder, model = planted_set
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "thesis.tex").write_text("mine")
-    places = {"MODEL": str(model), "FOREIGN": str(tmp_path / "foreign")}
+    places = {"MODEL": str(model), "FOREIGN": str(tmp_path / "foreign"), "SET": str(folder)}
     with pytest.raises(SystemExit) as ended:
         main(["--input", str(folder), "--output", str(tmp_path / "out"), *(places.get(word, word) for word in argv)])
     assert ended.value.code == 2
