@@ -125,3 +125,17 @@ def test_import(tmp_path: Path, dask: tuple[str, str], supervised_files) -> None
     run("import_pairs", *given, "--output", str(tmp_path / "dask"), *dask)
     assert import_pairs.main([*given, "--output", str(tmp_path / "local"), "--quiet", "--workers", "1"]) == 0
     same_result(tmp_path / "local", tmp_path / "dask")
+
+
+@pytest.mark.slow
+def test_select_and_merge(tmp_path: Path, dask: tuple[str, str], make_pair_set: Callable[..., Path]) -> None:
+    given = str(make_pair_set(200, files=3))
+    chosen = ("--input", given, "--where", 'provenance.symbol != "add_7"', "--balance", "group", "--sample", "90")
+    run("select_pairs", *chosen, "--output", str(tmp_path / "local"))
+    run("select_pairs", *chosen, "--output", str(tmp_path / "dask"), *dask)
+    same_result(tmp_path / "local", tmp_path / "dask")
+    joined = ("--input", given, str(tmp_path / "local"))
+    run("merge_pairs", *joined, "--output", str(tmp_path / "local-joined"))
+    run("merge_pairs", *joined, "--output", str(tmp_path / "dask-joined"), *dask)
+    same_result(tmp_path / "local-joined", tmp_path / "dask-joined")
+    assert read_manifest(str(tmp_path / "dask-joined")).splits == {"train": 200}
