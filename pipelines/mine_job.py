@@ -109,9 +109,6 @@ def run_passes(
     args = command.args
     passes = [Pass(one.miner, _once(one.units)) for one in passes]
     inputs, every = passes[0].units, tuple(unit for one in passes for unit in one.units)
-    if args.dry_run:
-        _print_plan(inputs)
-        return 0
     settings = {
         **config,
         "source": args.source,
@@ -318,10 +315,3 @@ def _delete_unfinished_parts(output: str, done: set[str]) -> None:
 
 def _bytes_to_read(units: Sequence[Unit]) -> int:
     return sum(unit.size or (ASSUMED_BYTES if is_http(unit.uri) else 0) for unit in units)
-
-
-def _print_plan(units: Sequence[Unit]) -> None:
-    size = sum(unit.size for unit in units)
-    unknown = sum(is_http(unit.uri) and not unit.size for unit in units)
-    more = f" and {unknown:,} files of unknown size" if unknown else ""
-    print(f"{len(units):,} units, {size / 1e6:,.1f} MB{more} to read; nothing was written")
