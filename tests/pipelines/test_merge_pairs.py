@@ -14,7 +14,7 @@ from datasets import load_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import dedupe, merge_pairs, select_pairs
+from pipelines import dedupe, merge_pairs, remove, select_pairs
 from pipelines.input_sets import SetFile
 from pipelines.merging import Merging, joined_clusters
 from pipelines.removed_rows import NOTHING_REMOVED
@@ -295,3 +295,17 @@ def test_another_name_for_the_same_rows_is_refused(tmp_path: Path, make_pair_set
     pairs = [pair(f"anchor {i}", f"positive {i}", i, "g") for i in range(5)]
     merge(tmp_path / "out", make_pair_set(pairs), make_pair_set(pairs, files=2), status=2)
     assert "hold the same rows" in capsys.readouterr().err
+
+
+def test_what_was_removed_from_one_set_does_not_come_back_from_another(tmp_path: Path, make_pair_set: MakePairSet):
+    pairs = [pair(f"anchor {i}", f"positive {i}", i, "g") for i in range(8)]
+    whole, part = make_pair_set(pairs), make_pair_set(pairs[:5])
+    (tmp_path / "ids").write_text(f"{pairs[2].row_id}\n")
+    assert remove.main(["--input", str(part), "--ids", str(tmp_path / "ids"), "--quiet"]) == 0
+    out = merge(tmp_path / "out", whole, part)
+    assert not list(verify.faults(str(out)))
+    assert {row["row_id"] for row in rows(out)} == {row.row_id for row in pairs} - {pairs[2].row_id}
+    assert dropped(read_manifest(out)) == {"removed": 1, "same_row": 4}
+    assert evidence(out)[pairs[2].row_id]["kept_row_id"] is None
+    again = merge(tmp_path / "again", make_pair_set(pairs[2:3]), out)
+    assert dropped(read_manifest(again)) == {"removed": 1} and not list(verify.faults(str(again)))
