@@ -31,7 +31,7 @@ from train.negatives.nearest import BlockSearch, FaissSearch, Found
 from train.negatives.row_files import RowFile, TextFile
 from train.negatives.word_search import WordSearch
 
-ENCODED_AT_ONCE = 4096
+ENCODED_AT_ONCE = 1024
 SAVED_EVERY = 10.0
 """Seconds of work that an interruption can cost, apart from the block in hand."""
 
