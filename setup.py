@@ -82,6 +82,7 @@ setup(
     install_requires=MINING,
     extras_require={
         "train": TRAINING,
+        "lora": ["peft>=0.18,<1"],
         "gcp": ["apache-beam[gcp]>=2.77,<2.78"],
         "dask": ["apache-beam[dask]>=2.77,<2.78"],
         "trafilatura": ["trafilatura>=2,<3"],
@@ -96,6 +97,7 @@ setup(
             "faiss-cpu>=1.12",
             "hypothesis",
             "numba>=0.62",
+            "peft>=0.18,<1",
             "pre-commit",
             "pytest",
             "ruff",

@@ -60,20 +60,27 @@ def code_pairs(count: int, *, groups: int = 10) -> list[Pair]:
 def make_pair_set(tmp_path: Path) -> MakePairSet:
     """Writes pairs as the pair set of a mine-code run and returns its folder: `make_pair_set(pairs, files=2)`."""
 
-    def make(pairs: Sequence[Pair] | int = 20, *, name: str | None = None, files: int = 1) -> Path:
+    def make(
+        pairs: Sequence[Pair] | int = 20,
+        *,
+        name: str | None = None,
+        files: int = 1,
+        validation: Sequence[Pair] = (),
+    ) -> Path:
         rows = code_pairs(pairs) if isinstance(pairs, int) else list(pairs)
         folder = tmp_path / (name or f"set-{uuid.uuid4().hex[:8]}")
         entries = []
-        for part in range(files):
-            chosen = rows[part::files]
+        parts = [("train", part, rows[part::files]) for part in range(files)] + [("validation", 0, list(validation))]
+        rows = [*rows, *validation]
+        for split, part, chosen in parts:
             if not chosen:
                 continue
-            path = folder / "data" / f"train-{part:016x}-00000.parquet"
+            path = folder / "data" / f"{split}-{part:016x}-00000.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:
                 writer = PartWriter(file)
                 writer.write(pairs_to_table(chosen))
-                entries.append(file_entry(f"data/{path.name}", "train", writer.close()))
+                entries.append(file_entry(f"data/{path.name}", split, writer.close()))
         ledger = Ledger("mine-code")
         for stage in STAGES["mine-code"]:
             ledger.read(stage, len(rows))

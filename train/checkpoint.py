@@ -46,7 +46,8 @@ def save(
     """Writes the checkpoint of the state before step `step`, then deletes all but the last `keep` and the best."""
     target = folder / f"step-{step:08d}"
     part = folder / f"{target.name}.{os.getpid()}.part"
-    shutil.rmtree(part, ignore_errors=True)
+    for broken in folder.glob("step-*.part"):
+        shutil.rmtree(broken, ignore_errors=True)
     part.mkdir(parents=True)
     save_file({name: _on_host(value) for name, value in _trained(model).items()}, part / _WEIGHTS)
     save_file(_optimizer_tensors(model, optimizer), part / _OPTIMIZER)

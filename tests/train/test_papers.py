@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModel, AutoTokenizer, GPT2Config, GPT2Model
 
+import train.training
 from tests.train.conftest import TEXTS, byte_level_tokenizer, pairs_with_negatives
 from train.encoders import load_encoder
 from train.recipe import LoraShape
@@ -29,7 +30,7 @@ def run(recipe: str, base: str, data: Path, output: Path, *more: str, steps: int
     return [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
 
 
-def moved(base: str, model: Path) -> dict[str, torch.Tensor]:
+def moved(base: str | Path, model: Path) -> dict[str, torch.Tensor]:
     """Of each weight of the base, which elements training changed."""
     before, after = (load_file(Path(folder) / "model.safetensors") for folder in (base, model))
     assert before.keys() == after.keys()
@@ -150,6 +151,28 @@ def test_nli_goes_on_from_a_model_folder_with_its_temperature(llama_base, hard_s
     with pytest.raises(SystemExit):
         run("cpt-nli", str(first), hard_set, tmp_path / "third", "--set", "delimiters.anchor_open=<")
     assert "was trained with the delimiters" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("trainable", ["bitfit", "lora"])
+def test_a_resumed_run_is_the_run_that_was_not_broken(trainable, bloom_base, hard_set, tmp_path, monkeypatch):
+    """Frozen weights are read from the base again; dropout and drawn hard negatives follow from the step."""
+    more = ["--set", f"trainable={trainable}", "--set", "checkpoint_every=2", "--set", "lora.dropout=0.3"]
+    whole = run("udever", bloom_base, hard_set, tmp_path / "whole", *more, steps=5)
+    take = train.training._take_step
+
+    def break_at_three(*values):
+        if values[3] == 3:
+            raise RuntimeError("the power failed")
+        return take(*values)
+
+    monkeypatch.setattr(train.training, "_take_step", break_at_three)
+    with pytest.raises(AssertionError):
+        run("udever", bloom_base, hard_set, tmp_path / "broken", *more, steps=5)
+    monkeypatch.undo()
+    resumed = run("udever", bloom_base, hard_set, tmp_path / "broken", *more, "--resume", "auto", steps=5)
+    assert [line["loss"] for line in resumed] == [line["loss"] for line in whole]
+    changed = moved(tmp_path / "whole" / "model", tmp_path / "broken" / "model")
+    assert not any(change.any() for change in changed.values())
 
 
 def test_hard_negatives_enter_the_loss(bloom_base, hard_set, tmp_path):
