@@ -1,26 +1,40 @@
-"""The report: one HTML file from the figures of an audit, that opens offline and runs nothing.
+"""The report: one HTML file from the figures of an audit, that opens offline.
 
 Every number on the page is taken from the figures by its path and carries that path as `data-figure`. What comes
-from the set itself is a stranger's text: the template escapes all of it, control and direction marks are made
-visible, and the page's own policy forbids scripts and requests.
+from the set itself is a stranger's text: the templates escape all of it, control and direction marks are made
+visible, and the page's own policy allows no request and no script but the two that it names by their hashes: Plotly and
+`templates/report.js`, which draws the charts and filters the samples.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+import base64
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
+from plotly.offline import get_plotlyjs
 
 from miners.audit import charts
 from miners.audit.gates import figure_at
+from miners.audit.shown_text import number, visible, words
 
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+SECTIONS = (
+    ("first", "First look"),
+    ("there", "What is there"),
+    ("lengths", "Lengths"),
+    ("ledger", "Ledger"),
+    ("training", "Repeats and batches"),
+    ("samples", "Samples"),
+    ("extremes", "Extremes"),
+    ("method", "Method"),
 )
+"""The page's sections in order: `templates/sections/NAME.html`, which begins with `<h2 id="NAME">`, and its name in the
+table of contents. A section sees `audit` (the figures), `figure(path, style)`, `charts`, `causes` and `kind_names`, and
+the macros of `templates/macros.html`."""
 CAUSES = {
     "any": "any cause",
     "same_anchor": "same anchor",
@@ -33,7 +47,6 @@ KIND_NAMES = {
     "docstring_class": "Docstring and class",
     "docstring_module": "Docstring and file",
 }
-REASON_WORDS = {"not_utf8": "not UTF-8", "not_html": "not HTML", "http_status": "HTTP status"}
 
 
 def render_report(figures: Mapping[str, Any]) -> str:
@@ -46,48 +59,19 @@ def render_report(figures: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"visible": visible, "words": words}
+    scripts = [Markup(text) for text in (get_plotlyjs(), _template("report.js"))]
     return environment.get_template("report.html").render(
         audit=figures,
+        sections=SECTIONS,
+        style=Markup(_template("report.css")),
+        scripts=scripts,
+        script_hashes=[_policy_hash(script) for script in scripts],
         figure=_figure_of(figures),
         charts=charts,
         causes=CAUSES,
+        batch_chart=lambda: _batch_chart(figures["false_negatives"]["batches"]),
         kind_names=KIND_NAMES,
     )
-
-
-def visible(text: str) -> str:
-    """The text with control and direction marks as ⟨U+202E⟩, so that none can hide or turn what stands beside it."""
-    return _HIDDEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text.replace("\r\n", "\n"))
-
-
-def words(name: str) -> str:
-    """A reason or a stage of the ledger as words: `too_few_passages` as "too few passages"."""
-    return REASON_WORDS.get(name, name.replace("_", " "))
-
-
-def number(value: float | None, style: str) -> str:
-    """A figure as text: `count` 1,234; `share` 1.2 %; `decimal` 3.1; `bytes` 12.3 MB; a dash for None."""
-    if value is None:
-        return "–"
-    if style == "share":
-        return _percent(value)
-    if style == "decimal":
-        return f"{value:,.1f}" if value >= 10 else f"{value:.3g}"
-    if style == "bytes":
-        size, unit = next(((s, u) for s, u in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if value >= s), (1, "bytes"))
-        return f"{value / size:,.1f} {unit}" if size > 1 else f"{value:,} bytes"
-    return f"{value:,}"
-
-
-def _percent(value: float) -> str:
-    percent = value * 100
-    if percent in (0, 100):
-        return f"{percent:.0f} %"
-    if percent < 0.01:
-        return "< 0.01 %"
-    if 99.95 <= percent < 100:
-        return "> 99.9 %"
-    return f"{percent:.1f} %" if percent >= 1 else f"{percent:.2f} %"
 
 
 def _figure_of(figures: Mapping[str, Any]) -> Callable[..., Markup]:
@@ -98,6 +82,23 @@ def _figure_of(figures: Mapping[str, Any]) -> Callable[..., Markup]:
         )
 
     return figure
+
+
+def _batch_chart(batches: Sequence[Mapping[str, float]]) -> charts.Chart | None:
+    sizes = [int(b["batch"]) for b in batches]
+    return charts.lines(
+        [charts.Line(name, sizes, [b[cause] for b in batches]) for cause, name in CAUSES.items()],
+        alt="Share of rows that meet a known false negative, over the batch size",
+        x_title="rows in the batch (B), all of one source",
+        y_title="share of training rows",
+        logarithmic=True,
+    )
+
+
+def _policy_hash(script: str) -> Markup:
+    """The script as the page's policy allows it: by its content, and no other."""
+    digest = hashlib.sha256(f"\n{script}\n".encode()).digest()
+    return Markup(f"'sha256-{base64.b64encode(digest).decode()}'")
 
 
 def _template(name: str) -> str:

@@ -1,5 +1,8 @@
-"""The page: its numbers are the figures', nothing on it runs or asks the network, and strangers' text is inert."""
+"""The page: its numbers are the figures', nothing foreign on it runs, and strangers' text is inert."""
 
+import base64
+import hashlib
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -8,8 +11,9 @@ import pytest
 
 from miners.audit.figures import audit_figures, wanted_places
 from miners.audit.gates import Gates, figure_at
-from miners.audit.report import number, render_report, visible
+from miners.audit.report import render_report
 from miners.audit.samples import shown_row
+from miners.audit.shown_text import number, visible
 from miners.audit.summary import AuditConfig, Summary
 from schemas.pair import Provenance, make_pair, pairs_to_table
 
@@ -20,11 +24,12 @@ HOSTILE = (
 
 
 class Page(HTMLParser):
-    """What the tests ask of the page: its tags with attributes, the figures, and the text."""
+    """What the tests ask of the page: its tags with attributes, the figures, the scripts, and the text."""
 
     def __init__(self, html):
         super().__init__(convert_charrefs=True)
         self.tags, self.figures, self.text, self._open = [], [], [], None
+        self.scripts, self.charts = [], []
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
@@ -32,10 +37,24 @@ class Page(HTMLParser):
         self._open = dict(attrs) if "data-figure" in dict(attrs) else None
 
     def handle_data(self, data):
+        if self.tags[-1:] and self.tags[-1][0] == "script" and self.rawdata and self.cdata_elem == "script":
+            (self.charts if self.tags[-1][1].get("type") else self.scripts).append(data)
+            return
         self.text.append(data)
         if self._open:
             self.figures.append((self._open["data-figure"], self._open["data-style"], data))
             self._open = None
+
+
+def charts_of(html):
+    return [json.loads(text) for text in Page(html).charts]
+
+
+def strings(value):
+    if isinstance(value, str):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for part in parts for text in strings(part)]
 
 
 def audited(pairs, manifest, gates=None, set_path="set"):
@@ -94,16 +113,21 @@ def test_every_number_of_the_page_is_one_of_the_figures(pairs, manifest):
 
 def test_every_bar_stands_for_a_bin(pairs, manifest):
     figures = audited(pairs, manifest)
-    bars = [attrs["data-bar"] for tag, attrs in Page(render_report(figures)).tags if "data-bar" in attrs]
-    assert len(bars) == sum(len(entry["bins"]) for entry in figures["lengths"])
-    assert all(isinstance(figure_at(figures, path), int) for path in bars)
+    histograms = [
+        chart["data"][0]
+        for chart in charts_of(render_report(figures))
+        if chart["layout"].get("yaxis", {}).get("title", {}).get("text") == "share of pairs"
+    ]
+    shares = [y for trace in histograms for y in trace["y"]]
+    bins = [b["pairs"] / entry["pairs"] for entry in figures["lengths"] for b in entry["bins"]]
+    assert shares == pytest.approx(bins)
 
 
-def test_nothing_on_the_page_runs_or_asks_the_network(pairs, manifest):
+def test_nothing_foreign_on_the_page_runs_or_asks_the_network(pairs, manifest):
     html = render_report(audited(pairs + hostile_pairs(), manifest, set_path=HOSTILE))
     page = Page(html)
     tags = {tag for tag, _ in page.tags}
-    assert not tags & {"script", "img", "iframe", "link", "object", "embed", "form", "base", "video", "audio"}
+    assert not tags & {"img", "iframe", "link", "object", "embed", "form", "base", "video", "audio"}
     for tag, attrs in page.tags:
         assert not any(name.startswith("on") or name == "src" for name in attrs), (tag, attrs)
         if "href" in attrs:
@@ -112,7 +136,18 @@ def test_nothing_on_the_page_runs_or_asks_the_network(pairs, manifest):
     assert sum(tag == "style" for tag, _ in page.tags) == 1
     assert "url(" not in html.split("</style>")[0] and "@import" not in html
     policy = next(attrs["content"] for tag, attrs in page.tags if attrs.get("http-equiv"))
-    assert "default-src 'none'" in policy
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in page.scripts]
+    assert len(digests) == 2
+    assert policy.split("; ")[1] == "script-src " + " ".join(f"'sha256-{digest}'" for digest in digests)
+    assert not re.search("unsafe-eval|script-src[^;]*unsafe|https?:", policy)
+
+
+def test_a_chart_holds_no_markup_of_strangers(manifest):
+    html = render_report(audited(hostile_pairs(), manifest))
+    assert charts_of(html)
+    texts = [text for chart in charts_of(html) for text in strings(chart) if "alert" in text]
+    assert not any(re.search(r"<(?!/?(br|b|extra)>)", text) for text in texts)
 
 
 def test_strangers_text_is_shown_as_text(manifest):
