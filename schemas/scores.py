@@ -17,3 +17,9 @@ SCORES_SCHEMA = pa.schema(
 """`rank`: the place of the pair's own positive among all candidates for its anchor, 1 for the best; of equals each has
 the last place. `score`: the similarity of anchor and positive, such as the cosine of their vectors.
 """
+
+DATA_ID_KEY = b"pairmill.data_id"
+"""In the file's metadata: the data_id of the pair set that was scored."""
+MODEL_KEY = b"pairmill.model"
+WITHIN_KEY = b"pairmill.within"
+"""What the candidates share with the row: its split and source (`source`), or its split alone (`split`)."""

@@ -2,7 +2,8 @@
 
 In: a model folder (ours, sentence-transformers', Hugging Face's) and what the tasks ask for. Out: a table on standard
 output and, with --output, one JSON file. Every row names its protocol, and BM25 stands beside the model on the very
-same candidates. Exit status: 0 done, 1 the measuring failed, 2 the arguments are wrong.
+same candidates. With --score-pairs PAIR_SET: the rank and score of every pair's own positive, as Parquet, for
+`pairmill audit` and `pairmill select`. Exit status: 0 done, 1 the measuring failed, 2 the arguments are wrong.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ from train.command_line import CommandParser, nearest
 from train.encoders import TextEncoder
 from train.journal import Journal
 from train.named_inputs import check_pair_set_folder, device_named, load_model
+from train.negatives.keys import WITHIN
 from train.pair_set_search import PROTOCOLS, SearchOptions, search_scores
+from train.score_pairs import SUFFIX, score_pairs
 from train.score_rows import ScoreRow, format_table
 from train.split_rows import read_split
 
@@ -79,6 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ValueError(f"--seed {args.seed} is below 0; any number from 0 on will do")
         device = device_named(args.device)
         output = _output(args.output)
+        if args.score_pairs:
+            return _score_pairs(args, output, device, parser.prog)
+        if not args.tasks:
+            raise ValueError(f"say what to measure: --tasks {','.join(TASKS)}, or --score-pairs PAIR_SET")
         prepared = {name: TASKS[name].prepare(args, device, journal) for name in _names(args.tasks, TASKS, "task")}
         encoder = load_model(args.model, device)
     except ValueError as error:
@@ -107,11 +114,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _score_pairs(args: argparse.Namespace, output: Path | None, device: str, prog: str) -> int:
+    """Scores every pair of a set; returns the exit status. ValueError for wrong arguments."""
+    if args.tasks:
+        raise ValueError("--score-pairs is a run of its own; leave --tasks out")
+    if output is None or output.suffix != SUFFIX:
+        raise ValueError(f"--score-pairs writes a Parquet file: name it with --output, such as scores{SUFFIX}")
+    check_pair_set_folder(args.score_pairs, "--score-pairs")
+    encoder = load_model(args.model, device)
+    try:
+        scores = score_pairs(
+            args.score_pairs,
+            encoder,
+            args.model,
+            output,
+            within=args.within,
+            device=device,
+            temp=args.temp,
+            quiet=args.quiet,
+        )
+    except (FloatingPointError, OSError, RuntimeError) as error:
+        print(f"{prog}: {error}", file=sys.stderr)
+        return 1
+    first, ten = (float((scores.rank <= k).mean()) for k in (1, 10))
+    print(f"{output}: {len(scores.rank):,} pairs; own positive first {first:.1%}, among the best ten {ten:.1%}")
+    return 0
+
+
 def _parser() -> CommandParser:
     parser = CommandParser(prog="evaluate", description="Measure an embedding model, beside BM25 on the same texts.")
     parser.add_argument("model", metavar="MODEL", help="model folder, or ORG/NAME on the Hugging Face hub")
     tasks = "; ".join(f"{name}: {task.summary}" for name, task in TASKS.items())
-    parser.add_argument("--tasks", required=True, help=f"what to measure, comma-separated ({tasks})")
+    parser.add_argument("--tasks", help=f"what to measure, comma-separated ({tasks})")
     parser.add_argument("--data", help="folder of the pair set (task pair-set)")
     parser.add_argument("--split", default="test", help=f"which of its splits: {', '.join(SPLITS)} (default: test)")
     protocols = "; ".join(f"{name}: {text}" for name, text in PROTOCOLS.items())
@@ -120,7 +154,21 @@ def _parser() -> CommandParser:
     parser.add_argument(
         "--mask-names", action="store_true", help="also score candidates with their function's name masked"
     )
-    parser.add_argument("--output", metavar="FILE.json", help="write the scores, with intervals and versions, here")
+    parser.add_argument(
+        "--score-pairs", metavar="PAIR_SET", help="write rank and score of each pair's own positive, as Parquet"
+    )
+    parser.add_argument(
+        "--within",
+        default="source",
+        choices=WITHIN,
+        help="with --score-pairs: candidates are of the row's split and source, or of its split",
+    )
+    parser.add_argument("--temp", metavar="FOLDER", help="with --score-pairs: for vectors (default: beside the output)")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="where the scores go: JSON, with intervals and versions; of --score-pairs Parquet",
+    )
     parser.add_argument("--device", help="cpu, cuda, cuda:1 (default: cuda where there is one)")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
     parser.add_argument("--quiet", action="store_true", help="print the table alone")

@@ -75,12 +75,12 @@ def _block_ranks(scores: torch.Tensor, right: IndexPairs, left_out: IndexPairs) 
     scores[out_rows, out_columns] = -torch.inf
     scores[rows, columns] = -torch.inf
     # All but those below, rather than those at least as good: a NaN on either side then counts against the model.
-    ahead = scores.shape[1] - _count(scores < (best - TIE)[:, None])
-    return Ranks(1 + ahead, _count(scores == -torch.inf))
+    ahead = scores.shape[1] - count_true(scores < (best - TIE)[:, None])
+    return Ranks(1 + ahead, count_true(scores == -torch.inf))
 
 
-def _count(mask: torch.Tensor) -> np.ndarray:
-    """True cells of each row, int64; numpy counts them ten times faster than torch does on a CPU."""
+def count_true(mask: torch.Tensor) -> np.ndarray:
+    """The true cells of each row, int64; numpy counts them ten times faster than torch does on a CPU."""
     return np.count_nonzero(mask.numpy(), axis=1) if mask.device.type == "cpu" else mask.sum(1).cpu().numpy()
 
 

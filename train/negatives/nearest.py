@@ -6,13 +6,14 @@ work was cut. Candidates are read in tiles; memory is a tile of scores, whatever
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from train.known_pairs import IndexPairs
+from train.retrieval import count_true
 
 TILE, DEVICE_TILE = 2048, 32_768
 """Candidates scored at a time: with 4,096 queries 32 MB of scores, and 512 MB on a GPU."""
@@ -44,12 +45,34 @@ class BlockSearch:
     @torch.inference_mode()
     def best(self, queries: np.ndarray, left_out: IndexPairs, count: int) -> Found:
         """The `count` best candidates of each query but those left out: (query, candidate) pairs."""
+        kept = _Kept(len(queries), count)
+        above = torch.empty(len(queries), self.tile, device=self._device, dtype=torch.bool)
+        for start, scores in self._tiles(queries, left_out):
+            size = scores.shape[1]
+            if not start:
+                kept.raise_floor(_lowest_of_best(scores, count))
+            floor = torch.from_numpy(kept.floor).to(self._device)[:, None]
+            hits = _places(torch.gt(scores, floor, out=above) if size == self.tile else scores > floor)
+            values = scores.reshape(-1)[torch.from_numpy(hits).to(self._device)].cpu().numpy()
+            kept.add(hits // size, hits % size + start, values)
+        return kept.result()
+
+    @torch.inference_mode()
+    def ahead(self, queries: np.ndarray, left_out: IndexPairs, limits: np.ndarray) -> np.ndarray:
+        """How many candidates of each query but those left out do not score less than its limit, int64."""
+        floor = torch.from_numpy(limits.astype(np.float32)).to(self._device)[:, None]
+        found = np.zeros(len(queries), np.int64)
+        for _, scores in self._tiles(queries, left_out):
+            # All but those below, rather than those at least as good: what is not a number counts against the model.
+            found += scores.shape[1] - count_true(scores < floor)
+        return found
+
+    def _tiles(self, queries: np.ndarray, left_out: IndexPairs) -> Iterator[tuple[int, torch.Tensor]]:
+        """(first candidate, scores of all queries) tile by tile; what is left out scores minus infinity."""
         vectors = torch.from_numpy(queries).to(self._device)
         by_candidate = np.argsort(left_out[1], kind="stable")
         rows, columns = left_out[0][by_candidate], left_out[1][by_candidate]
-        kept = _Kept(len(queries), count)
         buffer = torch.empty(len(queries), self.tile, device=self._device)
-        above = torch.empty(len(queries), self.tile, device=self._device, dtype=torch.bool)
         for start in range(0, self._candidates, self.tile):
             stop = min(self._candidates, start + self.tile)
             tile = torch.from_numpy(self._read(start, stop)).to(self._device)
@@ -59,13 +82,7 @@ class BlockSearch:
             first, last = np.searchsorted(columns, [start, stop])
             cells = rows[first:last], columns[first:last] - start
             scores[tuple(torch.from_numpy(index).to(self._device) for index in cells)] = -torch.inf
-            if not start:
-                kept.raise_floor(_lowest_of_best(scores, count))
-            floor = torch.from_numpy(kept.floor).to(self._device)[:, None]
-            hits = _places(torch.gt(scores, floor, out=above) if whole else scores > floor)
-            values = scores.reshape(-1)[torch.from_numpy(hits).to(self._device)].cpu().numpy()
-            kept.add(hits // (stop - start), hits % (stop - start) + start, values)
-        return kept.result()
+            yield start, scores
 
 
 class _Kept:
