@@ -3,11 +3,11 @@
 logit(i, j) = cos(x_i, y_j) · exp(τ), τ trained. With the sums over everything that is not masked,
 
 - ``symmetric`` is the mean of the row-wise and the column-wise cross-entropy over the diagonal (Neelakantan et al.
-  2022, section 2.1); hard negatives, where there are any, are further columns of the rows;
+  2022); hard negatives, where there are any, are further columns of the rows;
 - ``anchor_to_positive`` is the row-wise cross-entropy alone: each anchor against all positives and all hard negatives
   of the batch (Zhang et al. 2023);
-- ``four_directions`` divides by one sum of row, column, anchor-anchor and positive-positive terms (GTE, Li et al.
-  2023, section 3.3).
+- ``four_directions`` divides by one sum of row, column, anchor-anchor and positive-positive terms (GTE's
+  improved contrastive loss, Li et al. 2023).
 
 τ starts at ln(1/0.07) and stops at ln 100, CLIP's values.
 
