@@ -30,9 +30,9 @@ from miners.audit import (
 )
 from miners.audit.evidence import EVIDENCE_COLUMNS
 from miners.audit.figures import wanted_places
+from miners.audit.place import Place
 from miners.audit.samples import SHOWN_COLUMNS, shown_row
 from miners.audit.shown_text import number
-from miners.audit.summary import Place
 from pipelines import storage
 from pipelines.dry_run_sets import print_rows_plan
 from pipelines.failures import report_errors

@@ -19,8 +19,9 @@ from miners.audit.gates import Gates, gate_results
 from miners.audit.hashing import combine
 from miners.audit.lengths import Lengths
 from miners.audit.lineage import ancestor_figures, stage_figures
+from miners.audit.place import Place
 from miners.audit.repeats import Top, cluster_figures, repeat_figures, shared_between_splits, top_values
-from miners.audit.summary import MEASURES, Place, Summary, source_hash
+from miners.audit.summary import MEASURES, Summary, source_hash
 from schemas.manifest import Manifest
 from schemas.pair import SPLITS
 
@@ -35,7 +36,7 @@ CAUSES = ("any", "same_anchor", "same_positive", "same_cluster")
 def wanted_places(summary: Summary) -> list[Place]:
     """Every row that the figures show: they are to be read again, and handed to `audit_figures`."""
     places = {place for key in _sampled_languages(summary) for place in summary.samples[key]}
-    places |= {place for found in summary.extremes.values() for _, place in found}
+    places |= {place for found in summary.extremes.found.values() for _, place in found}
     places |= {top.place for tops in _tops(summary).values() for top in tops}
     return sorted(places)
 
@@ -77,8 +78,8 @@ def audit_figures(
         for kind, language in _sampled_languages(summary)
     ]
     figures["extremes"] = [
-        {"kind": kind, "what": what, "rows": [{"chars": n, **shown[place]} for n, place in found]}
-        for (kind, what), found in sorted(summary.extremes.items())
+        {"kind": kind, "signal": signal, "end": end, "rows": [{"value": v, **shown[place]} for v, place in found]}
+        for (kind, signal, end), found in sorted(summary.extremes.found.items())
     ]
     figures["findings"] = findings(figures)
     figures["gates"] = gate_results(gates, figures) if gates else []

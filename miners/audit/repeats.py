@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from miners.audit.summary import Place, Summary
+from miners.audit.place import Place
+from miners.audit.summary import Summary
 from miners.audit.value_counts import ValueCounts
 from schemas.pair import SPLITS
 

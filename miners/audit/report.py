@@ -29,7 +29,6 @@ SECTIONS = (
     ("ledger", "Ledger"),
     ("training", "Repeats and batches"),
     ("samples", "Samples"),
-    ("extremes", "Extremes"),
     ("method", "Method"),
 )
 """The page's sections in order: `templates/sections/NAME.html`, which begins with `<h2 id="NAME">`, and its name in the

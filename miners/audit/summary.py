@@ -17,28 +17,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from miners.audit.checks import CHECK_COLUMNS, CheckConfig, Checks
 from miners.audit.evidence import Removals, Rule, add_evidence
+from miners.audit.extremes import Extremes
 from miners.audit.hashing import combine, hash_strings, mix, sampled
 from miners.audit.lengths import Lengths
+from miners.audit.place import Place, place_of_row
 from miners.audit.value_counts import ValueCounts
 from schemas.pair import DOCSTRING_KINDS, SPLITS
 
 SUMMARY_COLUMNS = (
-    "row_id",
-    "kind",
-    "source",
-    "language",
-    "anchor_hash",
-    "positive_hash",
+    *CHECK_COLUMNS,
     "cluster",
-    "group",
-    "signals.anchor_chars",
-    "signals.anchor_words",
-    "signals.positive_chars",
-    "signals.positive_words",
     "signals.docstring_language",
-    "provenance.license",
-    "provenance.date",
+    "signals.quality",
 )
 """What a summary reads of each row: no text of either side."""
 
@@ -61,6 +53,7 @@ class AuditConfig:
     seed: int = 0
     sample_rows: int = 1 << 20
     """Sets up to this size are measured whole; of larger ones about this many rows' hashes are kept."""
+    checks: CheckConfig = CheckConfig()
     shown_per_language: int = 6
     shown_extremes: int = 3
 
@@ -68,15 +61,6 @@ class AuditConfig:
     def rate(self) -> float:
         """The share of rows, and of hash values, that is kept."""
         return 1.0 if self.rows <= self.sample_rows else self.sample_rows / self.rows
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """A row worth showing: its keyed hash, which orders the places, and where it lies."""
-
-    key: int
-    file: int
-    row: int
 
 
 @dataclass
@@ -94,15 +78,17 @@ class Summary:
     values: dict[str, ValueCounts] = field(default_factory=dict)
     samples: dict[tuple[str, str | None], list[Place]] = field(default_factory=dict)
     """The rows with the smallest keyed hashes, by (kind, language)."""
-    extremes: dict[tuple[str, str], list[tuple[int, Place]]] = field(default_factory=dict)
-    """(length, place) of the shortest and longest sides, by (kind, "shortest anchor" …), most extreme first."""
+    extremes: Extremes = field(init=False)
     clustered: int = 0
     """Rows that have a cluster: all of a set that went through dedupe, none before."""
     removals: dict[Rule, Removals] = field(default_factory=dict)
     """What dedupe removed, from the set's evidence."""
+    checks: Checks = field(init=False)
     _hashes: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.extremes = Extremes(self.config.shown_extremes)
+        self.checks = Checks(self.config.checks, self.config.checks.rate(self.config.rows), self.config.seed)
         salt = int(mix(np.array([self.config.seed & (2**64 - 1)], dtype=np.uint64))[0])
         for name in VALUES:
             self.values.setdefault(name, ValueCounts(self.config.rate, len(SPLITS), salt))
@@ -135,8 +121,7 @@ class Summary:
                 self.lengths.setdefault((kind, language, name), Lengths()).add(values[values >= 0])
             self._keep_samples((kind, language), _places(rows[at], self.config.shown_per_language))
         for kind, at in _kind_blocks(kinds):
-            for side in ("anchor", "positive"):
-                self._keep_extremes(kind, side, measures[f"{side}_chars"][at], rows[at])
+            self.extremes.add(kind, signals, at, rows)
 
     def add_evidence(self, table: pa.Table) -> None:
         """Take in rows of an evidence file."""
@@ -156,8 +141,8 @@ class Summary:
             self.values[name].merge(counts)
         for kind_language, places in other.samples.items():
             self._keep_samples(kind_language, places)
-        for (kind, what), found in other.extremes.items():
-            self._rank_extremes(kind, what, found)
+        self.extremes.merge(other.extremes)
+        self.checks.merge(other.checks)
         self.clustered += other.clustered
         for rule, removals in other.removals.items():
             self.removals.setdefault(rule, Removals()).merge(removals)
@@ -195,20 +180,6 @@ class Summary:
 
     def _keep_samples(self, key: tuple[str, str | None], places: Sequence[Place]) -> None:
         self.samples[key] = sorted([*self.samples.get(key, ()), *places])[: self.config.shown_per_language]
-
-    def _keep_extremes(self, kind: str, side: str, lengths: np.ndarray, rows: np.ndarray) -> None:
-        known = lengths >= 0
-        lengths, rows = lengths[known], rows[known]
-        for what, ranked in (("shortest", lengths), ("longest", -lengths)):
-            order = np.lexsort((rows["key"], ranked))[: self.config.shown_extremes]
-            found = [(int(lengths[i]), _place(rows[i])) for i in order]
-            self._rank_extremes(kind, f"{what} {side}", found)
-
-    def _rank_extremes(self, kind: str, what: str, found: Sequence[tuple[int, Place]]) -> None:
-        sign = 1 if what.startswith("shortest") else -1
-        everything = [*self.extremes.get((kind, what), ()), *found]
-        ranked = sorted(everything, key=lambda item: (sign * item[0], item[1]))
-        self.extremes[kind, what] = ranked[: self.config.shown_extremes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,11 +264,7 @@ def _kind_blocks(kinds: _Coded) -> list[tuple[str, np.ndarray]]:
 
 
 def _places(rows: np.ndarray, n: int) -> list[Place]:
-    return [_place(rows[i]) for i in np.argsort(rows["key"], kind="stable")[:n]]
-
-
-def _place(row: np.void) -> Place:
-    return Place(int(row["key"]), int(row["file"]), int(row["row"]))
+    return [place_of_row(rows[i]) for i in np.argsort(rows["key"], kind="stable")[:n]]
 
 
 def source_hash(name: str) -> int:

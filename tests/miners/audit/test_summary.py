@@ -65,9 +65,9 @@ def test_lengths_agree(pairs, table, config, manifest, summarise):
         assert (entry["min"], entry["max"]) == (min(values), max(values))
         assert entry["mean"] == pytest.approx(np.mean(values))
         assert entry["pairs"] == sum(b["pairs"] for b in entry["bins"]) == len(values)
-    longest = next(e for e in figures["extremes"] if e["what"] == "longest positive")
+    longest = next(e for e in figures["extremes"] if (e["signal"], e["end"]) == ("positive_chars", "highest"))
     kind = [p for p in pairs if p.kind == longest["kind"]]
-    assert longest["rows"][0]["chars"] == max(p.signals.positive_chars for p in kind)
+    assert longest["rows"][0]["value"] == max(p.signals.positive_chars for p in kind)
 
 
 @pytest.mark.parametrize("sample_rows", [1 << 20, 100])
