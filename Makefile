@@ -3,26 +3,38 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+EXTRAS := train demo test
 OUTPUT ?= demo-output
 
 # The long tests, in parts that each end within 40 minutes on 2 cores; `make slow-pipelines` runs one.
 PARTS := miners pipelines train
 SLOW_MINUTES := 40
 
-.PHONY: help demo test test-all parts $(PARTS:%=slow-%) lint format clean
+.PHONY: help demo test test-all parts lock $(PARTS:%=slow-%) lint format clean
 
 help:
 	@echo "make demo      mine, dedupe, audit, train and evaluate on real input of this machine"
 	@echo "make test      the tests (within 10 minutes on 2 cores)"
 	@echo "make test-all  the tests and the long ones, which come in parts: $(PARTS:%=slow-%)"
 	@echo "make lint      ruff: rules and format"
+	@echo "make lock      requirements.lock anew, from setup.py"
 
 # The stamp carries the names of the files that decide what is installed.
-$(VENV)/.installed: setup.py constraints.txt
+$(VENV)/.installed: setup.py requirements.lock requirements-torch.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,demo,test]'
+	$(PIP) --no-deps --require-hashes --requirement requirements.lock
+	$(PIP) --requirement requirements-torch.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	$(BIN)/pip check
 	touch $@
+
+# What setup.py asks for, with every version and the hashes of its files; LOCK=--upgrade takes the newest that fit.
+lock:
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) uv
+	$(BIN)/uv pip compile --quiet setup.py $(EXTRAS:%=--extra %) --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-package torch --custom-compile-command 'make lock' --output-file requirements.lock $(LOCK)
 
 demo: $(VENV)/.installed
 	$(BIN)/pairmill demo --output $(OUTPUT)

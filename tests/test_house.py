@@ -1,11 +1,17 @@
 """The house rules: who may import whom, what mining and training must not need, and names that would shadow others."""
 
 import ast
+import re
+import runpy
 import subprocess
 import sys
+from collections.abc import Sequence
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("schemas", "miners", "pipelines", "train", "pairmill")
@@ -50,6 +56,8 @@ OTHER_PACKAGES = {
     ),
     *("py3langid", "tokenizers", "torch", "transformers", "tree_sitter", "warc", "warcio", "xxhash", "yaml"),
 }
+
+TORCH_NEEDS = {"filelock", "fsspec", "jinja2", "markupsafe", "mpmath", "networkx", "sympy", "typing-extensions"}
 
 
 def modules(room: str) -> list[Path]:
@@ -134,13 +142,47 @@ def test_the_version_stands_in_one_place_each():
     assert f'version="{CODE_VERSION}"' in (ROOT / "setup.py").read_text()
 
 
-def test_pinned_versions_cover_what_setup_asks_for():
-    pinned = {line.split("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().split()}
-    setup = (ROOT / "setup.py").read_text()
-    lists = [node for node in ast.walk(ast.parse(setup)) if isinstance(node, ast.List)]
-    asked = {value.value for one in lists for value in one.elts if isinstance(value, ast.Constant)}
-    names = {name.split("[")[0].split(">")[0].split("=")[0].lower().replace("_", "-") for name in asked}
-    not_of_the_tests = {"trafilatura", "rensa", "schemas*", "miners*", "pipelines*", "pairmill*", "train*"}
-    files = {name for name in names if "/" in name}
-    missing = {name for name in names - not_of_the_tests - files if " " not in name} - pinned
-    assert not missing
+def locked() -> dict[str, str]:
+    """The versions in requirements.lock by name, and torch's; every line of the lock has hashes."""
+    text = (ROOT / "requirements.lock").read_text()
+    pins = re.findall(
+        r"^([\w.-]+)(?:\[[^\]]*\])?==([^ ]+) ;[^\n]*\\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE
+    )
+    assert len(pins) == len(re.findall(r"^\w", text, re.MULTILINE)) > 100
+    assert "torch" not in dict(pins)
+    torch = re.findall(r"^(torch)==(.+)$", (ROOT / "requirements-torch.txt").read_text(), re.MULTILINE)
+    return {canonicalize_name(name): version for name, version in [*pins, *torch]}
+
+
+def asked_of_setup(extras: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What setup.py asks for, with these extras."""
+    given = {}
+    monkeypatch.setattr("setuptools.setup", given.update)
+    runpy.run_path(str(ROOT / "setup.py"))
+    return given["install_requires"] + [line for extra in extras for line in given["extras_require"][extra]]
+
+
+def test_the_lock_is_what_setup_asks_for_and_nothing_is_left_to_chance(monkeypatch):
+    """`make lock` mends it: each requirement, and each requirement of those, is pinned to a version that fits."""
+    pins = locked()
+    extras = re.search(r"^EXTRAS := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    waiting = [Requirement(line) for line in asked_of_setup(extras[1].split(), monkeypatch)]
+    seen = set()
+    while waiting:
+        wanted = waiting.pop()
+        name = canonicalize_name(wanted.name)
+        assert name in pins and pins[name] in wanted.specifier, f"{wanted} is not what requirements.lock holds"
+        if (name, frozenset(wanted.extras)) in seen or name == "torch":
+            continue
+        seen.add((name, frozenset(wanted.extras)))
+        for line in distribution(name).requires or ():
+            below = Requirement(line)
+            if below.marker is None or any(below.marker.evaluate({"extra": extra}) for extra in ("", *wanted.extras)):
+                waiting.append(below)
+    assert {name for name, _ in seen} >= set(pins) - {"torch", "setuptools", *TORCH_NEEDS}
+
+
+def test_the_lock_names_no_index():
+    for name in ("requirements.lock", "requirements-torch.txt"):
+        text = (ROOT / name).read_text()
+        assert "://" not in text and "--index" not in text and "--find-links" not in text, name
