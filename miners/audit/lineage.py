@@ -45,6 +45,11 @@ def ancestor_figures(parents: Iterable[Mapping[str, Any]]) -> list[dict[str, Any
     ]
 
 
+def ancestor_ids(parents: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The data_ids of the sets that a set was made of, and theirs."""
+    return {parent["data_id"] for parent in _all(parents)}
+
+
 def _all(parents: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     for parent in parents:
         yield parent

@@ -1,0 +1,95 @@
+"""What the audit shows of rows that are not in the set: rejects that its job or those before it kept, and the rows that
+its evidence names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from miners.audit import AuditConfig, Summary
+from miners.audit.drops import REJECT_COLUMNS
+from miners.audit.lineage import ancestor_ids
+from miners.audit.samples import SHOWN_COLUMNS, shown_row
+from pipelines import storage
+from pipelines.options import UsageError
+from pipelines.set_files import check_files, load_manifest
+from schemas.manifest import Manifest
+
+LOOKED_UP_ROWS = 20_000_000
+"""Sets with more rows are not searched for the rows that the evidence names: the page shows their ids alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectsFile:
+    """A file of rejects, and the job that wrote it."""
+
+    path: str
+    job: str
+
+
+class SummariseRejects(beam.DoFn):
+    """Takes samples from a file of rejects, a row group at a time; gives ("", the summary as bytes)."""
+
+    def __init__(self, config: AuditConfig) -> None:
+        self.config = config
+
+    def process(self, file: RejectsFile) -> Iterator[tuple[str, bytes]]:
+        """Read and summarise one file."""
+        summary = Summary(self.config)
+        with storage.open_read(file.path) as stream:
+            parquet = pq.ParquetFile(stream)
+            for group in range(parquet.num_row_groups):
+                summary.add_rejects(parquet.read_row_group(group, columns=list(REJECT_COLUMNS)), file.job)
+        yield "", summary.to_bytes()
+
+
+def load_made_of(manifest: Manifest, folders: Sequence[str]) -> dict[str, Manifest]:
+    """The manifests of the folders; UsageError for one that holds no set which this one was made of."""
+    ancestors = ancestor_ids(manifest.parents)
+    found = {}
+    for folder in folders:
+        found[folder] = load_manifest(folder)
+        if not {found[folder].data_id, *found[folder].formerly} & ancestors:
+            raise UsageError(f"the set was not made of {folder}; give --made-of the folders of the jobs before it")
+    return found
+
+
+def rejects_files(sets: Mapping[str, Manifest]) -> list[RejectsFile]:
+    """The files of rejects of the sets, by folder."""
+    files = []
+    for folder, manifest in sets.items():
+        entries = [entry for entry in manifest.files if entry.folder == "rejects"]
+        check_files(folder, entries)
+        files += [RejectsFile(storage.join(folder, entry.path), manifest.job) for entry in entries]
+    return files
+
+
+def named_rows(sets: Mapping[str, Manifest], row_ids: set[str]) -> dict[str, dict[str, Any]]:
+    """Those of the rows that the sets hold, as the report shows them, by row_id; the first set that has it wins."""
+    found: dict[str, dict[str, Any]] = {}
+    for folder, manifest in sets.items():
+        if sum(manifest.splits.values()) > LOOKED_UP_ROWS:
+            continue
+        for entry in manifest.data_files():
+            missing = row_ids - found.keys()
+            if missing:
+                for row in _rows_with(storage.join(folder, entry.path), missing):
+                    found.setdefault(row["row_id"], shown_row(row, entry.split or "train", folder))
+    return found
+
+
+def _rows_with(path: str, row_ids: set[str]) -> Iterator[dict[str, Any]]:
+    wanted = pa.array(sorted(row_ids), pa.string())
+    with storage.open_read(path) as stream:
+        parquet = pq.ParquetFile(stream)
+        for group in range(parquet.num_row_groups):
+            ids = parquet.read_row_group(group, columns=["row_id"])["row_id"]
+            hits = pc.indices_nonzero(pc.is_in(ids, value_set=wanted))
+            if len(hits):
+                yield from parquet.read_row_group(group, columns=list(SHOWN_COLUMNS)).take(hits).to_pylist()
