@@ -7,8 +7,8 @@ import re
 import warnings
 from inspect import cleandoc
 
-from miners.code.docstring_styles.xml_comments import xml_summary
 from miners.code.language import Documentation
+from miners.code.xml_documentation import xml_summary
 
 _XML_SUMMARY = "<summary>"
 _BRIEF = re.compile(r"[@\\](?:brief|short|summary|desc|description)\s+(?=\S)")

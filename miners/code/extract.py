@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
-from importlib.metadata import version
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -150,6 +149,8 @@ def _check_sample(language: str, name: str) -> None:
     found = [Expected(f.symbol, f.start_line, f.docstring) for f in mined]
     for expected, mined in zip_longest(known.expected, found):
         if expected != mined:
+            from importlib.metadata import version  # half of what a child process imports, for this alone
+
             raise ValueError(
                 f"{known.package} {version(known.package)} does not fit languages/{language}: its sample of {name} "
                 f"should give {expected or 'nothing more'} and gives {mined or 'nothing'}; install the pinned version"

@@ -9,13 +9,13 @@ from typing import NamedTuple
 from miners.code.config import CodeConfig
 from miners.code.docstring_language import docstring_languages
 from miners.code.docstring_styles import docstring_parts
-from miners.code.docstring_styles.xml_comments import xml_prose
 from miners.code.extract import CLASS, FUNCTION, MODULE, Function
 from miners.code.language import Language
 from miners.code.licenses import LicenseFinding
 from miners.code.pair_rules import function_reason, language_reason, text_reason
 from miners.code.permalinks import Permalinks
 from miners.code.secret_removal import parses_as_before, without_secrets
+from miners.code.xml_documentation import xml_prose
 from miners.secrets import may_hold_secrets
 from schemas.attribution import UNKNOWN, Attribution
 from schemas.ledger import Ledger

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import sysconfig
 import threading
 import time
@@ -32,6 +34,12 @@ def parsing():
     process = ParsingProcess()
     yield process
     process.close()
+
+
+def test_the_child_loads_nothing_that_only_rows_need():
+    code = "import sys, miners.code.parsing_child; print(*sorted({'pyarrow', 'numpy', 'pandas'} & sys.modules.keys()))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == []
 
 
 def test_the_same_functions_as_in_this_process(parsing):

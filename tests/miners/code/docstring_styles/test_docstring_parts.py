@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miners.code.docstring_styles import STYLES, Part, docstring_parts
-from miners.code.docstring_styles.xml_comments import xml_prose, xml_summary
 from miners.code.language import LANGUAGES, load
+from miners.code.xml_documentation import xml_prose, xml_summary
 
 
 def plain(parts):
