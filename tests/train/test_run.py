@@ -63,13 +63,13 @@ def start(*arguments: str | Path, folder: Path) -> subprocess.Popen[str]:
 
 
 def wait_for_steps(run: Path, steps: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     file = run / "metrics.jsonl"
     while time.monotonic() < deadline:
         if file.is_file() and len(file.read_text().splitlines()) >= steps:
             return
         time.sleep(0.01)
-    raise AssertionError(f"{run} took no {steps} steps in a minute")
+    raise AssertionError(f"{run} took no {steps} steps in five minutes")
 
 
 def test_killed_and_resumed_is_bit_for_bit_the_run_that_was_not(make_pair_set, tmp_path):
