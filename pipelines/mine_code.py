@@ -14,7 +14,7 @@ from miners.code.config import ANCHORS, SECRETS, CodeConfig
 from miners.code.extract import FUNCTION, KINDS, check_grammars
 from miners.code.filters import FILTER_SETS, CodeFilters
 from miners.code.language import LANGUAGES
-from miners.code.license_expressions import permissive_licenses, read_licenses
+from miners.code.license_expressions import license_policy
 from miners.code.mine import Row, broken_repository, mine_files, mine_repository
 from miners.code.parsing_batch import Parsing
 from miners.code.repository import UnreadableError
@@ -199,7 +199,7 @@ def make_config(args: Any) -> CodeConfig:
             plain_comments=args.plain_comments,
             anchor=args.anchor,
             filters=_filters(args.filters, args.recipe),
-            licenses=_licenses(args.licenses),
+            licenses=license_policy(args.licenses, storage.read_bytes),
             secrets=args.secrets,
             docstring_parts=args.docstring_parts,
             keep_rejects=args.keep_rejects,
@@ -215,17 +215,6 @@ def _filters(name: str, recipe: str | None) -> CodeFilters | None:
         return None
     settings = read_recipe(recipe, asdict(named))
     return CodeFilters(**settings | {"docstring_languages": tuple(settings["docstring_languages"])})
-
-
-def _licenses(policy: str) -> frozenset[str] | None:
-    if policy == "any":
-        return None
-    if policy == "permissive":
-        return permissive_licenses()
-    try:
-        return read_licenses(storage.read_bytes(policy).decode("utf-8"), policy)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"--licenses is permissive, any, or a file; {policy!r} cannot be read: {error}") from None
 
 
 def settings_of(config: CodeConfig) -> dict[str, Any]:

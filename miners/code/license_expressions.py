@@ -6,7 +6,7 @@ Names and exceptions are those of the SPDX list as `license_expression` carries 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -86,6 +86,18 @@ def all_of(expressions: Iterable[str]) -> str:
     if len(unique) == 1:
         return unique[0]
     return " AND ".join(f"({text})" if " OR " in text else text for text in unique)
+
+
+def license_policy(policy: str, read: Callable[[str], bytes]) -> frozenset[str] | None:
+    """What a policy allows: ``permissive``, ``any`` (None), or a file of names, one a line. ValueError for no file."""
+    if policy == "any":
+        return None
+    if policy == "permissive":
+        return permissive_licenses()
+    try:
+        return read_licenses(read(policy).decode("utf-8"), policy)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"--licenses is permissive, any, or a file; {policy!r} cannot be read: {error}") from None
 
 
 @lru_cache(maxsize=4096)
