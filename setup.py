@@ -33,6 +33,7 @@ MINING = [
     "docstring-parser>=0.18,<0.19",
     "isal>=1.7,<2",
     "eldc>=0.4,<0.5",
+    "ftfy>=6.3,<7",
     "jinja2>=3.1",
     "lark>=1.3,<2",
     "license-expression>=30.4,<31",

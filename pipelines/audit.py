@@ -16,7 +16,6 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 
 from miners.audit import (
@@ -28,22 +27,34 @@ from miners.audit import (
     parse_gates,
     render_report,
 )
+from miners.audit.check_figures import Measured
+from miners.audit.checks import CHECKED_COLUMNS, CheckConfig
 from miners.audit.evidence import EVIDENCE_COLUMNS
-from miners.audit.figures import wanted_places
+from miners.audit.figures import wanted_places, wanted_row_ids
 from miners.audit.place import Place
 from miners.audit.samples import SHOWN_COLUMNS, shown_row
 from miners.audit.shown_text import number
+from miners.code.license_expressions import license_policy
 from pipelines import storage
+from pipelines.audit_contamination import FindContamination, contamination_figures, find_decontamination
+from pipelines.audit_drops import SummariseRejects, load_made_of, named_rows, rejects_files
+from pipelines.audit_files import DataFile, open_parquet
+from pipelines.audit_near import near_thresholds, search_near
+from pipelines.audit_signatures import SignatureSearch, find_search, leaked_rows
+from pipelines.dedupe_contamination import Decontamination
 from pipelines.dry_run_sets import print_rows_plan
 from pipelines.failures import report_errors
 from pipelines.options import Command, JobParser, UsageError, parse, pipeline_options
+from pipelines.removed_rows import find_removed
 from pipelines.running import run_pipeline
 from pipelines.set_files import check_files, load_manifest
 from schemas.manifest import Manifest, PairSetError
+from schemas.pair import schema_of_version
 
 REPORT_NAME = "report.html"
 FIGURES_NAME = "audit.json"
 GATE_FAILED = 1
+_CHECKED = list(CHECKED_COLUMNS)
 END = None
 """Travels beside the files, so that the audit of an empty set ends too."""
 
@@ -57,6 +68,21 @@ class SetFile:
     split: str | None
     """None for a file of evidence."""
     rows: int
+
+
+@dataclass(frozen=True)
+class SetSearch:
+    """What every row of the set is compared with: the set itself and, where they are given, evaluation texts."""
+
+    files: tuple[DataFile, ...]
+    signatures: SignatureSearch | None
+    wanted: Decontamination | None
+
+    def measured(self, summary: Summary) -> Measured:
+        """What the figures need that the summaries do not say by themselves."""
+        leaked = leaked_rows(self.signatures, summary.checks.near) if self.signatures else 0
+        contamination = contamination_figures(summary.checks.contamination, self.wanted, summary.rows)
+        return Measured(near_thresholds(), leaked, contamination)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,14 +104,24 @@ class SummariseFile(beam.DoFn):
             return
         summary, rows = Summary(self.config), 0
         columns = EVIDENCE_COLUMNS if file.split is None else SUMMARY_COLUMNS
+        manifest = load_manifest(self.set_path)
+        removed = find_removed({self.set_path: manifest})
         with storage.open_read(storage.join(self.set_path, file.path)) as stream:
-            parquet = _open_parquet(stream, file.path)
+            parquet = open_parquet(stream, file.path)
+            if file.split is not None:
+                expected = schema_of_version(manifest.schema_version)
+                summary.checks.schema.add_types(parquet.schema_arrow, expected, file.rows, file.path)
             for group in range(parquet.num_row_groups):
                 table = parquet.read_row_group(group, columns=list(columns))
                 if file.split is None:
                     summary.add_evidence(table)
                 else:
                     summary.add(table, file.split, file.index, rows)
+                    places = pa.array(summary.checks.add(table))
+                    if len(places):
+                        summary.checks.add_texts(parquet.read_row_group(group, columns=_CHECKED).take(places))
+                    if removed.lists:
+                        summary.checks.add_removed(table, removed.names(table))
                 rows += table.num_rows
         if rows != file.rows:
             raise PairSetError(
@@ -98,8 +134,18 @@ class SummariseFile(beam.DoFn):
 class WriteAudit(beam.DoFn):
     """Merges the summaries, reads the rows that are shown, and writes the two files; gives the data id."""
 
-    def __init__(self, set_path: str, output: str, config: AuditConfig, gates: Gates | None) -> None:
+    def __init__(
+        self,
+        set_path: str,
+        output: str,
+        config: AuditConfig,
+        gates: Gates | None,
+        job: SetSearch,
+        made_of: Sequence[str] = (),
+    ) -> None:
         self.set_path = set_path
+        self.job = job
+        self.made_of = made_of
         self.output = output
         self.config = config
         self.gates = gates
@@ -112,7 +158,9 @@ class WriteAudit(beam.DoFn):
                 summary.merge(Summary.from_bytes(data))
         manifest = load_manifest(self.set_path)
         shown = _read_shown(self.set_path, data_files(manifest), wanted_places(summary))
-        figures = audit_figures(summary, manifest, self.set_path, shown, self.gates)
+        sets = {self.set_path: manifest, **{folder: load_manifest(folder) for folder in self.made_of}}
+        named = named_rows(sets, wanted_row_ids(summary))
+        figures = audit_figures(summary, manifest, self.set_path, shown, self.gates, self.job.measured(summary), named)
         text = json.dumps(figures, indent=1, ensure_ascii=False) + "\n"
         storage.write_atomically(storage.join(self.output, REPORT_NAME), render_report(figures).encode())
         storage.write_atomically(storage.join(self.output, FIGURES_NAME), text.encode())
@@ -140,6 +188,26 @@ def _parser() -> JobParser:
     parser.add_argument("--output", required=True, metavar="FOLDER", help="folder for report.html and audit.json")
     parser.add_argument("--overwrite", action="store_true", help="replace a report that is in the way")
     parser.add_argument("--gates", metavar="FILE", help="thresholds as YAML; exit 1 when one is broken")
+    parser.add_argument(
+        "--licenses",
+        default="any",
+        metavar="POLICY",
+        help="licences that are allowed: any, permissive, or a file of names; others are counted (default: any)",
+    )
+    parser.add_argument(
+        "--decontaminate",
+        action="append",
+        default=[],
+        metavar="FILES",
+        help="evaluation texts that rows must not hold, as in dedupe; repeatable",
+    )
+    parser.add_argument(
+        "--made-of",
+        nargs="+",
+        default=[],
+        metavar="SET",
+        help="sets that this one was made of: to show what their jobs dropped, where they kept rejects",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples (default: 0)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: the cores; 1 for small sets)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be read and what that takes")
@@ -160,19 +228,42 @@ def _run(command: Command) -> int:
     if args.dry_run:
         _print_dry_run(command, set_path, manifest)
         return 0
-    config = AuditConfig(rows=rows, seed=args.seed)
+    checks = CheckConfig(license_policy=args.licenses, licenses=license_policy(args.licenses, storage.read_bytes))
+    config = AuditConfig(rows=rows, seed=args.seed, checks=checks)
+    job = _set_search(set_path, manifest, args.decontaminate)
+    made_of = load_made_of(manifest, args.made_of)
     options = pipeline_options(command, size)
     _take_output(args.output, overwrite=args.overwrite)
     with run_pipeline(options) as pipeline:
-        (
+        summaries = (
             pipeline
             | "files" >> beam.Create([END, *data_files(manifest), *evidence_files(manifest)])
             | "spread" >> beam.Reshuffle()
             | "summarise" >> beam.ParDo(SummariseFile(set_path, config))
+        )
+        found = [summaries, search_near(pipeline, config, job.signatures, job.files)]
+        rejects = rejects_files({set_path: manifest, **made_of})
+        if rejects:
+            samples = pipeline | "rejects" >> beam.Create(rejects) | "spread rejects" >> beam.Reshuffle()
+            found.append(samples | "sample rejects" >> beam.ParDo(SummariseRejects(config)))
+        if job.wanted is not None:
+            files = pipeline | "searched files" >> beam.Create(list(job.files)) | "spread searched" >> beam.Reshuffle()
+            found.append(files | "decontaminate" >> beam.ParDo(FindContamination(config, job.wanted)))
+        (
+            found
+            | "all" >> beam.Flatten()
             | "gather" >> beam.GroupByKey()
-            | "write" >> beam.ParDo(WriteAudit(set_path, args.output, config, gates))
+            | "write" >> beam.ParDo(WriteAudit(set_path, args.output, config, gates, job, args.made_of))
         )
     return _report(args.output, quiet=args.quiet)
+
+
+def _set_search(set_path: str, manifest: Manifest, decontaminate: list[str]) -> SetSearch:
+    signatures = find_search(set_path, manifest)
+    if signatures is not None:
+        check_files(set_path, [entry for entry in manifest.files if entry.folder == "signatures"])
+    files = tuple(DataFile(f.index, storage.join(set_path, f.path), str(f.split), f.rows) for f in data_files(manifest))
+    return SetSearch(files, signatures, find_decontamination(decontaminate))
 
 
 def _print_dry_run(command: Command, set_path: str, manifest: Manifest) -> None:
@@ -206,13 +297,6 @@ def _take_output(output: str, *, overwrite: bool) -> None:
     storage.delete(ours)
 
 
-def _open_parquet(stream: Any, name: str) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(stream)
-    except (OSError, ValueError):
-        raise PairSetError(f"{name} is no readable Parquet file; run `pairmill verify` on the set") from None
-
-
 def _read_shown(set_path: str, files: Sequence[SetFile], places: Sequence[Place]) -> dict[Place, Mapping[str, Any]]:
     """The rows at the places, as the report shows them: each row group that has one is read once."""
     shown: dict[Place, Mapping[str, Any]] = {}
@@ -220,7 +304,7 @@ def _read_shown(set_path: str, files: Sequence[SetFile], places: Sequence[Place]
     for index, wanted in groupby(in_order, key=lambda place: place.file):
         waiting = list(wanted)
         with storage.open_read(storage.join(set_path, files[index].path)) as stream:
-            parquet, start = _open_parquet(stream, files[index].path), 0
+            parquet, start = open_parquet(stream, files[index].path), 0
             for group in range(parquet.num_row_groups):
                 end = start + parquet.metadata.row_group(group).num_rows
                 here = [place for place in waiting if start <= place.row < end]

@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from miners.audit.check_figures import Measured, add_check_figures, near_places
+from miners.audit.drops import drop_figures, evidence_row_ids
 from miners.audit.evidence import evidence_figures
 from miners.audit.false_negatives import BATCHES, hit_chance, partners, rates_of
 from miners.audit.findings import findings
 from miners.audit.gates import Gates, gate_results
 from miners.audit.hashing import combine
 from miners.audit.lengths import Lengths
-from miners.audit.lineage import ancestor_figures, stage_figures
+from miners.audit.lineage import ancestor_figures, feed_figures, stage_figures
 from miners.audit.place import Place
 from miners.audit.repeats import Top, cluster_figures, repeat_figures, shared_between_splits, top_values
 from miners.audit.summary import MEASURES, Summary, source_hash
@@ -38,7 +40,12 @@ def wanted_places(summary: Summary) -> list[Place]:
     places = {place for key in _sampled_languages(summary) for place in summary.samples[key]}
     places |= {place for found in summary.extremes.found.values() for _, place in found}
     places |= {top.place for tops in _tops(summary).values() for top in tops}
-    return sorted(places)
+    return sorted(places | set(near_places(summary.checks.near)))
+
+
+def wanted_row_ids(summary: Summary) -> set[str]:
+    """The rows that examples of removals name: to be looked up, in this set and in those that it was made of."""
+    return evidence_row_ids(evidence_figures(summary.removals, ""))
 
 
 def audit_figures(
@@ -47,8 +54,12 @@ def audit_figures(
     set_path: str,
     shown: Mapping[Place, Mapping[str, Any]],
     gates: Gates | None = None,
+    measured: Measured | None = None,
+    named: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """All figures of a set. `shown` holds the rows of `wanted_places` as `samples.shown_row` gives them."""
+    """All figures of a set. `shown` holds the rows of `wanted_places` as `samples.shown_row` gives them, `named` those
+    of `wanted_row_ids`, as far as they were found.
+    """
     tops = _tops(summary)
     rows = summary.rows
     figures: dict[str, Any] = {
@@ -69,9 +80,11 @@ def audit_figures(
         "shared_between_splits": shared_between_splits(summary.values),
         "ledger": _ledger_figures(manifest.ledger),
         "ancestors": ancestor_figures(manifest.parents),
+        "feeds": feed_figures(manifest.job, manifest.parents),
         "evidence": evidence_figures(summary.removals, set_path),
         "warnings": list(manifest.warnings),
     }
+    figures["drops"] = drop_figures(figures, summary.drops, named or {})
     figures["duplicate_share"] = figures["repeats"]["pair"]["extra_share"]
     figures["samples"] = [
         {"kind": kind, "language": language, "rows": [shown[place] for place in summary.samples[kind, language]]}
@@ -81,6 +94,7 @@ def audit_figures(
         {"kind": kind, "signal": signal, "end": end, "rows": [{"value": v, **shown[place]} for v, place in found]}
         for (kind, signal, end), found in sorted(summary.extremes.found.items())
     ]
+    add_check_figures(figures, summary.checks, _repeated_ids(summary), measured or Measured(), shown)
     figures["findings"] = findings(figures)
     figures["gates"] = gate_results(gates, figures) if gates else []
     return figures
@@ -111,6 +125,12 @@ def _method(summary: Summary, shown: Mapping[Place, Mapping[str, Any]]) -> dict[
         "hashed_rows": len(shown),
         "wrong_hashes": sum(not row["hashes_hold"] for row in shown.values()),
     }
+
+
+def _repeated_ids(summary: Summary) -> int:
+    """Rows beyond the first of each row_id; of a sample of row_ids, scaled up."""
+    keys = summary.row_hashes()["key"]
+    return round((len(keys) - len(np.unique(keys))) / summary.config.rate)
 
 
 def _pair_figures(summary: Summary) -> dict[str, Any]:

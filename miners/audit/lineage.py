@@ -45,6 +45,20 @@ def ancestor_figures(parents: Iterable[Mapping[str, Any]]) -> list[dict[str, Any
     ]
 
 
+def feed_figures(job: str, parents: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """How many rows each job handed to which: from the jobs that made the parents, and theirs, up to `job`."""
+    feeds: dict[tuple[str, str], dict[str, int]] = {}
+    for child, parent in _edges(job, parents):
+        feeds.setdefault((parent["job"], child), {})[parent["data_id"]] = parent["rows"]
+    return [{"from": a, "to": b, "rows": sum(rows.values())} for (a, b), rows in sorted(feeds.items())]
+
+
+def _edges(job: str, parents: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for parent in parents:
+        yield job, parent
+        yield from _edges(parent["job"], parent["parents"])
+
+
 def ancestor_ids(parents: Iterable[Mapping[str, Any]]) -> set[str]:
     """The data_ids of the sets that a set was made of, and theirs."""
     return {parent["data_id"] for parent in _all(parents)}

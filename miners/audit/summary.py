@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from miners.audit.checks import CHECK_COLUMNS, CheckConfig, Checks
+from miners.audit.drops import Drops
 from miners.audit.evidence import Removals, Rule, add_evidence
 from miners.audit.extremes import Extremes
 from miners.audit.hashing import combine, hash_strings, mix, sampled
@@ -53,7 +54,7 @@ class AuditConfig:
     seed: int = 0
     sample_rows: int = 1 << 20
     """Sets up to this size are measured whole; of larger ones about this many rows' hashes are kept."""
-    checks: CheckConfig = CheckConfig()
+    checks: CheckConfig = field(default_factory=CheckConfig)
     shown_per_language: int = 6
     shown_extremes: int = 3
 
@@ -84,6 +85,8 @@ class Summary:
     removals: dict[Rule, Removals] = field(default_factory=dict)
     """What dedupe removed, from the set's evidence."""
     checks: Checks = field(init=False)
+    drops: Drops = field(default_factory=Drops)
+    """Samples of what jobs on the way dropped, from the rejects that they kept."""
     _hashes: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -127,6 +130,10 @@ class Summary:
         """Take in rows of an evidence file."""
         add_evidence(self.removals, table, self.config.seed & (2**64 - 1))
 
+    def add_rejects(self, table: pa.Table, job: str) -> None:
+        """Take in rows of a file of rejects that `job` wrote: of this set, or of one that it was made of."""
+        self.drops.add(table, job, self.config.seed & (2**64 - 1))
+
     def merge(self, other: Summary) -> None:
         """Add a summary of other rows of the same set; ValueError if it was made with another config."""
         if other.config != self.config:
@@ -142,6 +149,7 @@ class Summary:
         for kind_language, places in other.samples.items():
             self._keep_samples(kind_language, places)
         self.extremes.merge(other.extremes)
+        self.drops.merge(other.drops)
         self.checks.merge(other.checks)
         self.clustered += other.clustered
         for rule, removals in other.removals.items():
