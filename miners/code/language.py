@@ -97,6 +97,9 @@ class Language:
     tokens: tuple[re.Pattern[bytes], ...]
     """Every node that a match of the query begins at, but for the file's own, begins with one of these or has it as a
     child. None are named: the whole tree has to be searched."""
+    misread: tuple[tuple[bytes, re.Pattern[bytes], bytes], ...]
+    """Syntax that the grammar reads wrongly without an error: what every file with it holds, a pattern whose first
+    group is filled before the file is read, and the byte that it is filled with."""
     overwrites: tuple[tuple[re.Pattern[bytes], bytes], ...]
     """Syntax that the grammar cannot read: where a file has errors, the first group of each match is filled with the
     byte for a second reading."""
@@ -198,6 +201,9 @@ def load(name: str) -> Language:
         documentation=_documentation(name, settings["documentation"]),
         names=tuple((re.compile(pattern), text) for pattern, text in settings.get("names", ())),
         tokens=tuple(map(_token, settings.get("tokens", ()))),
+        misread=tuple(
+            (m.encode(), re.compile(p.encode()), byte.encode()) for m, p, byte in settings.get("misread", ())
+        ),
         overwrites=tuple((re.compile(p.encode()), byte.encode()) for p, byte in settings.get("overwrites", ())),
         constructors=re.compile(settings["constructors"]),
         test_files=tuple(map(re.compile, settings["test_files"])),
@@ -250,7 +256,7 @@ def _settings(name: str) -> dict[str, Any]:
 
 
 _KEYS = {"grammars", "queries", "documentation", "constructors", "test_files", "generated_files"}
-_OPTIONAL_KEYS = {"claims", "names", "overwrites", "tokens"}
+_OPTIONAL_KEYS = {"claims", "misread", "names", "overwrites", "tokens"}
 
 
 @cache

@@ -25,9 +25,12 @@ class ParseTimeoutError(RuntimeError):
 def parse(source: bytes, grammar: Grammar, deadline: float) -> tree_sitter.Tree:
     """The tree of `source`. Raises ParseTimeoutError after `deadline` (`time.monotonic`) and for a hostile tree.
 
-    A source with syntax errors is read again with what its grammar is known not to read overwritten, byte for byte, and
-    the reading with less in error counts; places are the same in both.
+    What the grammar is known to read wrongly is overwritten, byte for byte, and a source with syntax errors is read
+    again with what the grammar is known not to read overwritten too; the reading with less in error counts. Places are
+    the same in all of them.
     """
+    misread = [(pattern, filler) for mark, pattern, filler in grammar.language.misread if mark in source]
+    source = _overwritten(source, misread) if misread else source
     tree = _parse(source, grammar, deadline)
     _refuse_long_runs(tree.root_node)
     if tree.root_node.has_error and grammar.language.overwrites:

@@ -19,6 +19,9 @@ DOCUMENTED = "\n\n/** Documented. */\nexport const after = <A>(x: A): A => x\n"
         "type Two = {\n  (x: number): string\n  <B>(x: B): string\n}",
         "type Two = {\n  /** One. */\n  (x: number): string\n  // and\n  <\n    B\n  >(x: B): string\n}",
         "type Text<A extends string> = `a \\` ${A}`",
+        "interface Has<out A> { a: A }\nconst first = (): (<R>() => void) =>\n <R>() => {}",
+        "interface Has<out A> { a: A }\nconst one: {\n  /** First. */\n  <B>(x: B): string\n}",
+        "interface Has<out A> { a: A }\nconst last = (out: unknown) => one(1, out as string)",
     ],
 )
 def test_what_the_grammar_cannot_read_costs_no_function(source):
@@ -29,6 +32,13 @@ def test_what_the_grammar_cannot_read_costs_no_function(source):
     assert (after.symbol, after.docstring, after.has_error) == ("after", "Documented.", False)
     assert text.encode()[after.start_byte : after.end_byte].decode() == after.code == "const after = <A>(x: A): A => x"
     assert after.start_line == text.split("\n").index("/** Documented. */") + 2
+
+
+@pytest.mark.parametrize("arguments", ["Row", "{ n: number; m: string }", "Array<Row>"])
+def test_what_the_grammar_misreads_without_an_error(arguments):
+    code = f"const all = (id) =>\n  sql<{arguments}>`select ${{id}}`"
+    (function,) = functions(f"/** All. */\n{code};\n".encode(), "typescript")
+    assert (function.symbol, function.docstring, function.code) == ("all", "All.", f"{code};")
 
 
 def test_a_second_reading_that_is_no_better_is_not_taken():
