@@ -56,18 +56,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node of `flow`: where it stands (0 left to 1 right), its label, and what hovering says."""
+    """A node of `flow`: its label, what hovering says, and the key that a click on it hands to the page."""
 
     label: str
     color: str
-    x: float
-    y: float
     hover: str = ""
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A stream of `flow` from one node to another, by their places; `key` is handed to the page when it is clicked."""
+    """A stream of `flow` from one node to another, by their places; a click on it hands `key` to the page."""
 
     source: int
     target: int
@@ -180,21 +179,21 @@ def lines(
 
 
 def flow(nodes: Sequence[Node], links: Sequence[Link], *, alt: str, height: int = 420) -> Chart | None:
-    """Streams from node to node (Sankey); a click on a link gives its key to the page."""
+    """Streams from node to node, from the left to the right (Sankey)."""
     if not links:
         return None
     trace = {
         "type": "sankey",
-        "arrangement": "fixed",
+        "arrangement": "snap",
         "hoverlabel": {"align": "left"},
+        "textfont": {"color": "--ink"},
         "node": {
-            "label": [_text(node.label) for node in nodes],
-            "x": [node.x for node in nodes],
-            "y": [node.y for node in nodes],
+            "label": [_lines(node.label) for node in nodes],
+            "align": "left",
             "color": [node.color for node in nodes],
-            "customdata": [_lines(node.hover or node.label) for node in nodes],
-            "hovertemplate": "%{customdata}<extra></extra>",
-            "pad": 12,
+            "customdata": [[_lines(node.hover or node.label), node.key] for node in nodes],
+            "hovertemplate": "%{customdata[0]}<extra></extra>",
+            "pad": 28,
             "thickness": 12,
             "line": {"width": 0},
         },

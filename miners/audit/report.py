@@ -19,7 +19,11 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from miners.audit import charts
+from miners.audit.cards import filter_values, sample_cards, sample_choices, shown_drops
+from miners.audit.drops import drop_key
+from miners.audit.flow import ledger_flow
 from miners.audit.gates import figure_at
+from miners.audit.highlight import highlighted
 from miners.audit.shown_text import number, visible, words
 
 SECTIONS = (
@@ -57,7 +61,8 @@ def render_report(figures: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"visible": visible, "words": words}
+    environment.filters |= {"visible": visible, "words": words, "highlighted": highlighted}
+    cards = sample_cards(figures)
     scripts = [Markup(text) for text in (get_plotlyjs(), _template("report.js"))]
     return environment.get_template("report.html").render(
         audit=figures,
@@ -68,6 +73,12 @@ def render_report(figures: Mapping[str, Any]) -> str:
         figure=_figure_of(figures),
         charts=charts,
         causes=CAUSES,
+        cards=cards,
+        sample_choices=sample_choices(figures),
+        filter_values=lambda name: filter_values(cards, name),
+        drops=list(shown_drops(figures)),
+        drop_key=drop_key,
+        ledger_flow=ledger_flow(figures),
         batch_chart=lambda: _batch_chart(figures["false_negatives"]["batches"]),
         kind_names=KIND_NAMES,
     )

@@ -40,8 +40,83 @@
     return Plotly.react(plot, painted(data), layoutOf(painted(layout)), config);
   };
 
+  // Clicking a stream of the flow picture shows samples of what was left out.
+  const listen = (plot) => plot.on("plotly_click", ({ points: [point] }) => {
+    const key = Array.isArray(point.customdata) ? point.customdata[1] : null;
+    if (key) showDrop(key);
+  });
+
   const plots = [...document.querySelectorAll(".plot")];
-  plots.forEach(draw);
+  plots.forEach((plot) => { draw(plot); listen(plot); });
   dark.addEventListener("change", () => plots.forEach(draw));
+
+  // The samples: a search over all their text, and a choice in every list.
+  const PAGE = 20;
+  const byId = (id) => document.getElementById(id);
+  const search = byId("search"), why = byId("why"), found = byId("found"), more = byId("more"), nothing = byId("nothing");
+  const choices = [...document.querySelectorAll("[data-filter]")];
+  const cards = [...document.querySelectorAll("#cards > article")].map((card) => ({
+    card, text: card.textContent.toLowerCase() + (card.dataset.row || ""), why: card.dataset.why.split("|"),
+  }));
+  let shown = PAGE;
+
+  const fits = ({ card, text, why: reasons }, wanted) =>
+    wanted.every((word) => text.includes(word)) &&
+    (why.value === "" ? !card.classList.contains("none") : reasons.includes(why.value)) &&
+    choices.every((choice) => choice.value === "" || card.dataset[choice.dataset.filter] === choice.value);
+
+  const mark = (visible, wanted) => {
+    if (!CSS.highlights) return;
+    const ranges = [];
+    for (const { card } of wanted.length ? visible : []) {
+      const walker = document.createTreeWalker(card, NodeFilter.SHOW_TEXT);
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        const text = node.data.toLowerCase();
+        if (text.length !== node.data.length) continue;
+        for (const word of wanted) {
+          for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) {
+            const range = new Range();
+            range.setStart(node, at);
+            range.setEnd(node, at + word.length);
+            ranges.push(range);
+          }
+        }
+      }
+    }
+    CSS.highlights.set("found", new Highlight(...ranges));
+  };
+
+  const filter = () => {
+    const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const fitting = cards.filter((one) => fits(one, wanted));
+    const visible = fitting.slice(0, shown);
+    const isVisible = new Set(visible);
+    for (const one of cards) one.card.hidden = !isVisible.has(one);
+    const total = fitting.filter(({ card }) => !card.classList.contains("none")).length;
+    found.textContent = `${total.toLocaleString("en")} of ${cards.filter(({ card }) => !card.classList.contains("none")).length.toLocaleString("en")} samples`;
+    more.hidden = visible.length === fitting.length;
+    nothing.hidden = fitting.length > 0;
+    mark(visible, wanted);
+  };
+
+  const changed = () => { shown = PAGE; filter(); };
+  const clear = () => { for (const field of [search, why, ...choices]) field.value = ""; };
+
+  function showDrop(key) {
+    clear();
+    why.value = key;
+    changed();
+    byId("samples").scrollIntoView();
+    why.focus({ preventScroll: true });
+  }
+
+  for (const field of [search, why, ...choices]) field.addEventListener("input", changed);
+  byId("clear").addEventListener("click", () => { clear(); changed(); });
+  more.addEventListener("click", () => { shown += PAGE; filter(); });
+  for (const button of document.querySelectorAll("[data-drop]")) {
+    button.addEventListener("click", () => showDrop(button.dataset.drop));
+  }
+  document.querySelector(".filters").hidden = false;
+  changed();
   document.documentElement.dataset.ready = "";
 })();

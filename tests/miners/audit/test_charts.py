@@ -12,7 +12,7 @@ BINS = [{"from": 0, "to": 1, "pairs": 2}, {"from": 1, "to": 2, "pairs": 5}, {"fr
 
 
 def all_charts():
-    nodes = [charts.Node("read <b>", charts.KEPT, 0.01, 0.4, "9 read"), charts.Node("kept", charts.KEPT, 0.9, 0.2)]
+    nodes = [charts.Node("read <b>", charts.KEPT, "9 read"), charts.Node("kept", charts.KEPT)]
     line = charts.Line("any", [2, 4, 8], [0.1, 0.2, 0.4], [0.05, 0.1, 0.3], [0.2, 0.3, 0.5])
     return [
         charts.histogram(BINS, 8, unit="words", alt="lengths"),
