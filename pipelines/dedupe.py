@@ -40,8 +40,9 @@ from pipelines.dry_run_dedupe import dedupe_pieces, memory_options
 from pipelines.evaluation_texts import SUFFIXES, find_evaluation_files
 from pipelines.failures import report_errors
 from pipelines.finish import Job, clean_after
+from pipelines.live_progress import Expected, FileWatch
 from pipelines.options import Command, JobParser, UsageError, job_parser, parse, pipeline_options, read_recipe
-from pipelines.progress import print_ledger
+from pipelines.progress import Progress, print_ledger
 from pipelines.removed_rows import NOTHING_REMOVED, RemovedRows, find_removed
 from pipelines.running import run_pipeline
 from pipelines.runs import TEMPORARY_FOLDER, Run, heartbeat, start_run
@@ -123,6 +124,22 @@ def build_graph(
         | "all files" >> beam.GroupByKey()
         | "finish" >> beam.ParDo(FinishDedupe(job, config, files.folder, rows, set_folders(units), removed))
     )
+
+
+def watch_passes(
+    layout: Layout, units: Sequence[InputUnit], existing: Sequence[ExistingUnit], partitions: int
+) -> FileWatch:
+    """How far a running job is, by the temporary files of its passes."""
+    rows = {unit.number: unit.rows for unit in units}
+    every = rows | {unit.number: unit.rows for unit in existing}
+    compared = MatchPartition(layout.config, layout.files, partitions).partitions
+    expected = {
+        "offsets": Expected("scan", len(every), every),
+        "facts": Expected("match", partitions),
+        "edges": Expected("verify", compared),
+        "routed": Expected("route", len(rows), rows),
+    }
+    return FileWatch(layout.files.folder, expected)
 
 
 def make_parser() -> JobParser:
@@ -222,7 +239,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     )
     rows = found.rows_about + (existing.rows_about if existing else 0)
     partitions = args.partitions or partitions_for(rows, config)
-    with heartbeat(args.output), run_pipeline(options) as pipeline:
+    watch = watch_passes(layout, units, existing_units(existing, len(units)), partitions)
+    with heartbeat(args.output), Progress(job, watch, quiet=args.quiet), run_pipeline(options) as pipeline:
         earlier = existing_units(existing, len(units))
         build_graph(
             pipeline, units, earlier, layout, job, partitions, wanted, marked(rows, config), found.rows, removed

@@ -14,6 +14,7 @@ import apache_beam as beam
 from pipelines import storage
 from pipelines.attribution import AttributionSums
 from pipelines.contamination_table import note_contamination
+from pipelines.counters import count
 from pipelines.dedupe_config import DedupeConfig
 from pipelines.finish import Job, finish_pair_set
 from pipelines.options import UsageError
@@ -63,6 +64,7 @@ class FinishDedupe(beam.DoFn):
             attribution.add_again(self.folders, self.job.output, files)
             manifest = finish_pair_set(self.job, ledger, files, warnings, attribution)
         storage.delete([self.temporary])
+        count(ledger)
         yield manifest.data_id
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines import storage
+from pipelines import log_json, storage
 from pipelines.dry_run_sets import in_small_set, print_rows_plan
 from pipelines.exports.beir import export_beir
 from pipelines.exports.folder import ExportFolder, export_folder
@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             overwrite=args.overwrite,
         )
         for line in notes:
-            print(f"note: {line}", file=sys.stderr)
+            log_json.warn(f"note: {line}")
         for split, found in counts.items():
             rest = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in found.items() if n)
             print(f"{args.output}: {split}: {rest}")

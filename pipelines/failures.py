@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from pipelines import log_json
 from pipelines.options import USAGE_ERROR
 
 INTERRUPTED = 130
@@ -28,6 +28,7 @@ def job_failures() -> Iterator[None]:
         raise JobFailedError(telling_line(error)) from error
 
 
+@log_json.ending
 def report_errors(name: str, run: Callable[[], int]) -> int:
     """The exit status of `run`, its errors as a sentence on stderr.
 
@@ -36,13 +37,13 @@ def report_errors(name: str, run: Callable[[], int]) -> int:
     try:
         return run()
     except ValueError as error:
-        print(f"pairmill {name}: {error}", file=sys.stderr)
+        log_json.fail(f"pairmill {name}: {error}")
         return USAGE_ERROR
     except KeyboardInterrupt:
-        print(f"pairmill {name}: interrupted; what is finished stays in the output folder", file=sys.stderr)
+        log_json.fail(f"pairmill {name}: interrupted; what is finished stays in the output folder")
         return INTERRUPTED
     except Exception as error:
-        print(f"pairmill {name} failed: {telling_line(error)}", file=sys.stderr)
+        log_json.fail(f"pairmill {name} failed: {telling_line(error)}")
         return 1
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from miners.supervised.table_rows import ROLES, Columns, RowRules, parse_columns
-from pipelines import storage
+from pipelines import log_json, storage
 from pipelines.dry_run_import import print_import_plan
 from pipelines.failures import report_errors
 from pipelines.import_inputs import FORMATS, Source, find_sources, units_of
@@ -130,7 +130,7 @@ def _bits(size: int) -> int:
 def _say_left_out(paths: Sequence[str]) -> None:
     if paths:
         more = f", and {len(paths) - _SHOWN:,} more" if len(paths) > _SHOWN else ""
-        print(f"left out, in no known layout: {', '.join(paths[:_SHOWN])}{more}", file=sys.stderr)
+        log_json.warn(f"left out, in no known layout: {', '.join(paths[:_SHOWN])}{more}")
 
 
 def run(argv: Sequence[str] | None = None) -> int:

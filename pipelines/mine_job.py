@@ -21,8 +21,10 @@ import xxhash
 
 from pipelines import storage
 from pipelines.attribution import AttributionSums
+from pipelines.counters import count
 from pipelines.finish import Job, clean_after, file_entry, finish_pair_set
 from pipelines.http_files import is_http
+from pipelines.live_progress import MarkerWatch
 from pipelines.options import Command, pipeline_options
 from pipelines.progress import Progress, print_ledger
 from pipelines.running import run_pipeline
@@ -123,7 +125,11 @@ def run_passes(
         storage.delete([storage.join(args.output, UNITS_FOLDER)])  # what these units left for the next pass is gone
     done = done_units(args.output) & {unit.unit_id for unit in every}
     _delete_unfinished_parts(args.output, done)
-    progress = Progress(job.name, args.output, len(every), quiet=args.quiet)
+    steps = {
+        f"{job.name} {number + 1}" if number else job.name: [unit.unit_id for unit in one.units]
+        for number, one in enumerate(passes)
+    }
+    progress = Progress(job, MarkerWatch(job.name, args.output, steps), quiet=args.quiet)
     with heartbeat(args.output), progress, run_pipeline(options) as pipeline:
         ended = None
         for number, one in enumerate(passes):
@@ -195,6 +201,7 @@ class MineUnit(beam.DoFn):
             ledger = Ledger(self.miner.job)
             files, attribution = self._write(unit, ledger)
             ledger.check() if self.is_whole else ledger.check_stages()
+            count(ledger)
             value = {
                 "uri": unit.uri,
                 "ledger": ledger.to_json(),
@@ -202,6 +209,8 @@ class MineUnit(beam.DoFn):
                 "attribution": list(map(asdict, attribution)),
             }
             write_marker(self.output, unit.unit_id, value)
+        else:
+            count(Ledger.from_json(read_marker(self.output, unit.unit_id)["ledger"]))
         yield "", unit.unit_id
 
     def _write(self, unit: Unit, ledger: Ledger) -> tuple[list[FileEntry], list[Attribution]]:

@@ -19,6 +19,8 @@ from typing import Any, NoReturn
 import yaml
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipelines import log_json
+
 USAGE_ERROR = 2
 REFUSED_BEAM_FLAGS = {
     "--streaming": "these jobs read files that end, in batch; leave the flag out",
@@ -40,17 +42,26 @@ class Command:
     beam_args: tuple[str, ...]
 
 
-class JobParser(argparse.ArgumentParser):
+class _Parser(argparse.ArgumentParser):
     """An argument parser that raises UsageError where argparse would print its usage and exit."""
 
     def error(self, message: str) -> NoReturn:
         """Called by argparse for anything wrong on the command line."""
         raise UsageError(message)
 
+
+class JobParser(_Parser):
+    """The parser of one of our commands, with the flags that all of them have."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.add_argument(log_json.FLAG, action="store_true", help="say on stderr what happens as lines of JSON")
+
     def parse_own(self, argv: Sequence[str] | None) -> argparse.Namespace:
         """The arguments (without the program's name) of a command that Beam has no part in. Raises UsageError."""
         ours = {name for action in self._actions for name in action.option_strings}
         tokens = [_with_dashes(token, ours) for token in (sys.argv[1:] if argv is None else argv)]
+        log_json.begin(self.prog, tokens)
         _check_names(tokens, ours, set())
         return self.parse_args(tokens)
 
@@ -107,6 +118,7 @@ def parse(parser: JobParser, argv: Sequence[str] | None) -> Command:
     given = list(sys.argv[1:] if argv is None else argv)
     ours = {name for action in parser._actions for name in action.option_strings}
     tokens = [_with_dashes(token, ours) for token in given]
+    log_json.begin(parser.prog, tokens)
     _load_runner(tokens)
     beam = _beam_parser()
     _check_names(tokens, ours, set(beam._option_string_actions))
@@ -209,9 +221,9 @@ def _load_runner(tokens: Sequence[str]) -> None:
             ) from None
 
 
-def _beam_parser() -> JobParser:
+def _beam_parser() -> _Parser:
     """A parser that knows every flag of every option class of Beam that is installed."""
-    parser = JobParser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
+    parser = _Parser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
     for options in _subclasses(PipelineOptions):
         options._add_argparse_args(parser)
     return parser

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from miners.takedown import Takedown, read_takedown
-from pipelines import storage
+from pipelines import log_json, storage
 from pipelines.attribution import AttributionSums
 from pipelines.dedupe_files import read_arrays, read_table, table_bytes, write_arrays
 from pipelines.dry_run_sets import print_rewriting_plan
@@ -383,9 +383,9 @@ def _print_said(said: dict[str, Any], quiet: bool) -> None:
     if not said:
         return
     for line in said["unmatched"][:UNMATCHED_SHOWN]:
-        print(f"warning: {line['where']}: nothing in the set is of {line['value']}", file=sys.stderr)
+        log_json.warn(f"warning: {line['where']}: nothing in the set is of {line['value']}")
     if len(said["unmatched"]) > UNMATCHED_SHOWN:
-        print(f"warning: {len(said['unmatched']) - UNMATCHED_SHOWN:,} more lines name nothing", file=sys.stderr)
+        log_json.warn(f"warning: {len(said['unmatched']) - UNMATCHED_SHOWN:,} more lines name nothing")
     if quiet:
         return
     rows = ", ".join(f"{n:,} by {reason}" for reason, n in sorted(said["reasons"].items())) or "none"

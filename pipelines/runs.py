@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines import storage
+from pipelines.live_progress import PROGRESS_NAME
 from pipelines.options import UsageError
 from schemas.attribution import ATTRIBUTION_NAME
 from schemas.manifest import (
@@ -41,6 +42,7 @@ OWN_NAMES = (
     ATTRIBUTION_NAME,
     RUN_NAME,
     BEAT_NAME,
+    PROGRESS_NAME,
     UNITS_FOLDER,
     CHANGE_FOLDER,
     TEMPORARY_FOLDER,

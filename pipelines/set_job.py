@@ -23,10 +23,12 @@ import pyarrow.parquet as pq
 
 from pipelines import storage
 from pipelines.attribution import AttributionSums
+from pipelines.counters import count
 from pipelines.dedupe_passing import PASSING, Pass
 from pipelines.dry_run_sets import print_rewriting_plan
 from pipelines.finish import Job, clean_after, finish_pair_set
 from pipelines.input_sets import BATCH_ROWS, InputSets, SetFile, reading
+from pipelines.live_progress import MarkerWatch
 from pipelines.options import Command, pipeline_options
 from pipelines.progress import Progress, print_ledger
 from pipelines.removed_rows import RemovedRows, find_removed
@@ -139,7 +141,8 @@ def run_set_job(
     job = SetJob(rules, survey, inputs, args.output, temporary, args.keep_rejects, args.source)
     parents = tuple(manifest.as_parent() for manifest in inputs.manifests)
     finish = FinishSet(job, Job(rules.job, args.output, settings, args.seed, run, parents), files)
-    progress = Progress(rules.job, args.output, len(files), quiet=args.quiet)
+    watch = MarkerWatch(rules.job, args.output, {"write": [file.unit for file in files]})
+    progress = Progress(finish.job, watch, quiet=args.quiet)
     with heartbeat(args.output), progress, run_pipeline(options) as pipeline:
         build_graph(pipeline, job, files, finish)
     clean_after(args.output, temporary)
@@ -214,6 +217,7 @@ class WriteFile(Pass):
             ledger = count_verdicts(self.job.rules.job, self.job.rules.verdicts, codes)
             marker = {"uri": file.path, "ledger": ledger.to_json(), "files": list(map(asdict, entries))}
             write_marker(self.job.output, key, marker)
+        count(Ledger.from_json(read_marker(self.job.output, key)["ledger"]))
         yield PASSING, b"{}"
 
     def _write(self, file: SetFile) -> tuple[np.ndarray, list[FileEntry]]:

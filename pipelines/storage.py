@@ -202,6 +202,14 @@ def write_atomically(path: str, data: bytes) -> None:
         file.write(data)
 
 
+def write_over(path: str, data: bytes) -> None:
+    """Replace a small file that changes all the time; a reader sees the old one or the new one."""
+    temporary = f"{path}{TEMPORARY_MARK}{os.getpid()}"
+    with open_write(temporary) as file:
+        file.write(data)
+    replace(temporary, path)
+
+
 def checksum(path: str) -> tuple[int, str]:
     """Bytes and sha256 of a file."""
     digest, size = hashlib.sha256(), 0

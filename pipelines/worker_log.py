@@ -17,6 +17,7 @@ from contextlib import contextmanager
 
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 
+from pipelines import log_json
 from pipelines.failures import JobFailedError
 
 
@@ -28,7 +29,7 @@ def worker_log(options: PipelineOptions) -> Iterator[None]:
         return
     beam_logger = logging.getLogger("apache_beam")
     level = beam_logger.level
-    beam_logger.setLevel(logging.CRITICAL)
+    beam_logger.setLevel(logging.ERROR if log_json.is_on() else logging.CRITICAL)
     try:
         if options.view_as(DirectOptions).direct_running_mode == "multi_processing":
             with _stderr_to_file():
