@@ -39,8 +39,9 @@ lock:
 demo: $(VENV)/.installed
 	$(BIN)/pairmill demo --output $(OUTPUT)
 
+# A process a core, and one thread in each: a file's tests stay together, since they share what its fixtures make.
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -q -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
 
 test-all: test $(PARTS:%=slow-%)
 

@@ -109,6 +109,7 @@ setup(
             "playwright>=1.49,<2",
             "pre-commit",
             "pytest",
+            "pytest-xdist>=3.8,<4",
             "ruff",
             "tree-sitter-bash==0.25.1",
             "warcio>=1.8,<2",
