@@ -231,7 +231,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         "shards": {split: sharding.shards for split, sharding in shardings.items()},
     }
     options = pipeline_options(command, found.bytes)
-    begun = start_run(args.output, settings, overwrite=args.overwrite)
+    begun = start_run(args.output, settings, overwrite=args.overwrite, temp=args.temp)
     job = Job(JOB, args.output, settings, args.seed, begun, found.parents())
     temporary = storage.join(args.temp or storage.join(args.output, TEMPORARY_FOLDER), begun.run_id)
     layout = Layout(
@@ -240,7 +240,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     rows = found.rows_about + (existing.rows_about if existing else 0)
     partitions = args.partitions or partitions_for(rows, config)
     watch = watch_passes(layout, units, existing_units(existing, len(units)), partitions)
-    with heartbeat(args.output), Progress(job, watch, quiet=args.quiet), run_pipeline(options) as pipeline:
+    with heartbeat(args.output), Progress(job, watch, quiet=args.quiet), run_pipeline(options, temporary) as pipeline:
         earlier = existing_units(existing, len(units))
         build_graph(
             pipeline, units, earlier, layout, job, partitions, wanted, marked(rows, config), found.rows, removed

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from pipelines import storage
 from pipelines.attribution import AttributionSums
-from pipelines.runs import BEAT_NAME, TEMPORARY_FOLDER, Run
+from pipelines.runs import BEAT_NAME, TEMPORARY_FOLDER, Run, read_run
 from pipelines.set_files import load_result
 from schemas.card import card
 from schemas.finished import file_entry, finished_manifest
@@ -46,13 +46,16 @@ def finish_pair_set(
     """Check, clean, and write attribution, card and manifest. Running it twice for one run is no error.
 
     Raises LedgerError when a count does not add up or a footer disagrees, and FileExistsError when the folder's
-    manifest is another run's.
+    manifest is another run's, or another run has taken the folder over.
     """
     there = load_result(job.output)
     if there is not None:
         if there.run_id != job.run.run_id:
             raise FileExistsError(f"{job.output} holds the result of another run; nothing was written over it")
         return there
+    begun = read_run(job.output)
+    if begun is not None and begun.run_id != job.run.run_id:
+        raise FileExistsError(f"another job has taken {job.output} over; this one's work is given up")
     ledger.check()
     _check_footers(job, files)
     delete_unnamed(job.output, files)

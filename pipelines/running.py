@@ -8,12 +8,22 @@ from contextlib import contextmanager
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipelines import storage
 from pipelines.failures import job_failures
-from pipelines.worker_log import worker_log
+from pipelines.worker_log import is_local_run, worker_log
 
 
 @contextmanager
-def run_pipeline(options: PipelineOptions) -> Iterator[beam.Pipeline]:
-    """Build a pipeline in the block; it runs, and is waited for, when the block ends. Raises JobFailedError."""
-    with worker_log(options), job_failures(), beam.Pipeline(options=options) as pipeline:
-        yield pipeline
+def run_pipeline(options: PipelineOptions, leftovers: str | None = None) -> Iterator[beam.Pipeline]:
+    """Build a pipeline in the block; it runs, and is waited for, when the block ends. Raises JobFailedError.
+
+    `leftovers`: the folder of temporary files that nobody needs any more where a local run fails. Other runners may
+    still work on them after their driver gave up.
+    """
+    try:
+        with worker_log(options), job_failures(), beam.Pipeline(options=options) as pipeline:
+            yield pipeline
+    except BaseException:
+        if leftovers is not None and is_local_run(options):
+            storage.delete([leftovers])
+        raise

@@ -1,7 +1,8 @@
 """One run of a job on one output folder: may it start, what is left of an earlier one, and is that one still alive.
 
 `OUT/_run.json` (run id, config hash) is written once at the start. Where a driver waits for its job, `OUT/_beat.json`
-holds a counter that moves every 30 seconds; a second job watches the counter on its own clock before it takes over.
+holds its process and a counter that moves every 30 seconds. A second job on the same machine asks whether the process
+lives; on another machine it watches the counter on its own monotonic clock before it takes over. No wall clock counts.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from pipelines import storage
@@ -59,15 +61,37 @@ class Run:
 
 
 def start_run(
-    output: str, config: Mapping[str, Any], *, overwrite: bool, resume: bool = False, resumable: bool = False
+    output: str,
+    config: Mapping[str, Any],
+    *,
+    overwrite: bool,
+    resume: bool = False,
+    resumable: bool = False,
+    temp: str | None = None,
 ) -> Run:
     """Take the output folder for a run with these settings, or raise UsageError with a sentence that says the mend.
 
     A finished result is refused without `overwrite`; an unfinished one without `resume` (of the same settings only) or
-    `overwrite`; a folder with files that no job of ours wrote always.
+    `overwrite`; a folder with files that no job of ours wrote always. What an earlier run left under temporary names
+    is deleted, also below `temp`, where the job's temporary files are not in the output.
     """
+    with _alone(output):
+        return _take(output, config, overwrite, resume, resumable, temp)
+
+
+def is_finished(output: str, config: Mapping[str, Any]) -> bool:
+    """Whether the folder holds the finished result of a run with these settings: nothing is left to resume."""
+    if not storage.exists(storage.join(output, MANIFEST_NAME)):
+        return False
+    begun = read_run(output)
+    return begun is not None and begun.config_hash == config_hash(config)
+
+
+def _take(
+    output: str, config: Mapping[str, Any], overwrite: bool, resume: bool, resumable: bool, temp: str | None
+) -> Run:
     finished = storage.exists(storage.join(output, MANIFEST_NAME))
-    begun = _read_run(output)
+    begun = read_run(output)
     if storage.is_local(output) and os.path.exists(output) and not os.path.isdir(output):
         raise UsageError(f"{output} is a file; name a folder for the result")
     if finished and not overwrite:
@@ -87,12 +111,47 @@ def start_run(
             raise UsageError(
                 f"{output} was begun with other settings or inputs; give the same ones to --resume, or --overwrite"
             )
+        _delete_temporary(output)
+        _write_beat(output, 0)
         return begun
     if finished or begun is not None:
         storage.delete([storage.join(output, name) for name in OWN_NAMES])
+    _delete_temporary(output)
+    if begun is not None and temp is not None:
+        storage.delete([storage.join(temp, begun.run_id)])
     run = Run(uuid.uuid4().hex, wanted)
-    storage.write_atomically(storage.join(output, RUN_NAME), json.dumps(asdict(run)).encode())
+    try:
+        storage.write_atomically(storage.join(output, RUN_NAME), json.dumps(asdict(run)).encode())
+    except FileExistsError:
+        raise UsageError(f"another job began to write to {output} just now; name another --output") from None
+    _write_beat(output, 0)
     return run
+
+
+@contextmanager
+def _alone(output: str) -> Iterator[None]:
+    """One job at a time looks at a local folder and takes it; where there are no locks, the block runs as it is."""
+    if not storage.is_local(output) or not os.path.isdir(output):
+        yield
+        return
+    handle = os.open(output, os.O_RDONLY)
+    try:
+        with suppress(ImportError, OSError):
+            import fcntl  # not on every system
+
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _delete_temporary(output: str) -> None:
+    """Files that were being written when an earlier run died."""
+    for folder in ("", UNITS_FOLDER, *FILE_FOLDERS):
+        for info in storage.list_files(storage.join(output, folder) if folder else output):
+            name, mark, _ = storage.last_part(info.path).partition(storage.TEMPORARY_MARK)
+            if mark and (folder or name in OWN_NAMES):
+                storage.delete([info.path])
 
 
 @contextmanager
@@ -105,7 +164,8 @@ def heartbeat(output: str, every: float = BEAT_SECONDS) -> Iterator[None]:
         counter = 0
         while True:
             counter += 1
-            _write_beat(path, counter)
+            with suppress(OSError):  # a full disk: the work itself will say so
+                _write_beat(output, counter)
             if stop.wait(every):
                 return
 
@@ -119,15 +179,38 @@ def heartbeat(output: str, every: float = BEAT_SECONDS) -> Iterator[None]:
         storage.delete([path])
 
 
-def _write_beat(path: str, counter: int) -> None:
-    beat = {"counter": counter, "host": socket.gethostname(), "pid": os.getpid()}
+def _write_beat(output: str, counter: int) -> None:
+    path = storage.join(output, BEAT_NAME)
+    beat = {"counter": counter, "place": _place(), "pid": os.getpid(), "started": _started(os.getpid())}
     temporary = f"{path}{storage.TEMPORARY_MARK}{os.getpid()}"
-    with storage.open_write(temporary) as file:
-        file.write(json.dumps(beat).encode())
-    storage.replace(temporary, path)
+    try:
+        with storage.open_write(temporary) as file:
+            file.write(json.dumps(beat).encode())
+        storage.replace(temporary, path)
+    except OSError:
+        storage.delete([temporary])
+        raise
 
 
-def _read_run(output: str) -> Run | None:
+def _place() -> str:
+    """Where process ids mean the same as here: this boot of this machine, and this container of it."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:  # no Linux
+        return socket.gethostname()
+
+
+def _started(pid: int) -> str | None:
+    """What tells a process from a later one of the same id: when it started, in ticks since boot; None if unknown."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return None
+
+
+def read_run(output: str) -> Run | None:
+    """The run that began in this folder; None where none did. Raises UsageError."""
     path = storage.join(output, RUN_NAME)
     if not storage.exists(path):
         return None
@@ -150,10 +233,17 @@ def _refuse_foreign_files(output: str) -> None:
 def refuse_living_run(
     output: str, wait: float = BEAT_SECONDS * 1.2, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Raise UsageError if the run that began in this folder still lives; a dead process of this machine is no wait."""
+    """Raise UsageError if the run that began in this folder still lives; only one of another machine takes a wait."""
     path = storage.join(output, BEAT_NAME)
     first = _read_beat(path)
-    if first is None or (first.get("host") == socket.gethostname() and not _is_alive(first.get("pid"))):
+    if first is None:
+        return
+    if first.get("place") == _place():
+        if _is_alive(first):
+            raise UsageError(
+                f"another job is writing to {output} (process {first.get('pid')}); wait for it, stop it, or name "
+                "another --output"
+            )
         return
     deadline = time.monotonic() + wait
     while time.monotonic() < deadline:
@@ -172,13 +262,15 @@ def _read_beat(path: str) -> dict[str, Any] | None:
         return None
 
 
-def _is_alive(pid: object) -> bool:
-    if not isinstance(pid, int):
-        return True
+def _is_alive(beat: Mapping[str, Any]) -> bool:
+    """Whether the process of a beat of this machine lives, and is not this one."""
+    pid = beat.get("pid")
+    if not isinstance(pid, int) or pid == os.getpid():
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass  # it lives, as another user's
+    return _started(pid) == beat.get("started")

@@ -33,7 +33,7 @@ from pipelines.options import Command, pipeline_options
 from pipelines.progress import Progress, print_ledger
 from pipelines.removed_rows import RemovedRows, find_removed
 from pipelines.running import run_pipeline
-from pipelines.runs import TEMPORARY_FOLDER, heartbeat, start_run
+from pipelines.runs import TEMPORARY_FOLDER, heartbeat, is_finished, start_run
 from pipelines.table_file import TableFile
 from pipelines.unit_markers import done_units, has_marker, read_marker, write_marker
 from pipelines.verdicts import Rules, count_verdicts, rejected_rows
@@ -135,7 +135,11 @@ def run_set_job(
         "dedupe": inputs.settings,
     }
     options = pipeline_options(command, inputs.bytes)
-    run = start_run(args.output, settings, overwrite=args.overwrite, resume=args.resume, resumable=True)
+    if args.resume and not args.overwrite and is_finished(args.output, settings):
+        clean_after(args.output)
+        print_ledger(args.output, quiet=args.quiet)
+        return 0
+    run = start_run(args.output, settings, overwrite=args.overwrite, resume=args.resume, resumable=True, temp=args.temp)
     _delete_unfinished(args.output)
     temporary = storage.join(args.temp or storage.join(args.output, TEMPORARY_FOLDER), run.run_id)
     job = SetJob(rules, survey, inputs, args.output, temporary, args.keep_rejects, args.source)

@@ -13,7 +13,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -159,16 +159,28 @@ def publish(temporary: str, final: str) -> None:
     Where the final name exists already with the same bytes (an attempt that ran twice), that is success; with others
     it is an error, and neither is touched. Raises FileExistsError and FileNotFoundError.
     """
-    if exists(final):
-        if exists(temporary):
-            if checksum(temporary) != checksum(final):
-                raise FileExistsError(f"{final} exists with other contents; another job writes to the same folder")
-            delete([temporary])
-        return
-    if is_local(temporary):
+    if not exists(final):
+        try:
+            _rename_new(temporary, final) if is_local(temporary) else FileSystems.rename([temporary], [final])
+            return
+        except FileExistsError:
+            pass  # another attempt was faster
+    if exists(temporary):
+        if checksum(temporary) != checksum(final):
+            raise FileExistsError(f"{final} exists with other contents; another job writes to the same folder")
+        delete([temporary])
+
+
+def _rename_new(temporary: str, final: str) -> None:
+    """Rename without overwriting, where the file system has hard links; a plain rename elsewhere."""
+    try:
+        os.link(temporary, final)
+    except (FileExistsError, FileNotFoundError):
+        raise
+    except OSError:
         os.rename(temporary, final)
     else:
-        FileSystems.rename([temporary], [final])
+        os.remove(temporary)
 
 
 def replace(temporary: str, final: str) -> None:
@@ -191,7 +203,8 @@ def writing(final: str) -> Iterator[BinaryIO]:
         file.close()
         publish(temporary, final)
     except BaseException:
-        file.close()
+        with suppress(OSError):  # closing writes what is left; on a full disk that fails again
+            file.close()
         delete([temporary])
         raise
 

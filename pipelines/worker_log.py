@@ -21,10 +21,15 @@ from pipelines import log_json
 from pipelines.failures import JobFailedError
 
 
+def is_local_run(options: PipelineOptions) -> bool:
+    """Whether the job runs, and ends, with this process."""
+    return str(options.view_as(StandardOptions).runner).endswith("FnApiRunner")
+
+
 @contextmanager
 def worker_log(options: PipelineOptions) -> Iterator[None]:
     """Run the block with worker logs in a file, deleted unless the job fails; other runners keep their logs."""
-    if not str(options.view_as(StandardOptions).runner).endswith("FnApiRunner"):
+    if not is_local_run(options):
         yield
         return
     beam_logger = logging.getLogger("apache_beam")

@@ -31,7 +31,7 @@ def test_a_finished_result_is_refused_and_overwritten_on_request(make_pair_set):
     with pytest.raises(UsageError, match="finished result; give --overwrite"):
         runs.start_run(str(folder), CONFIG, overwrite=False)
     runs.start_run(str(folder), CONFIG, overwrite=True)
-    assert sorted(os.listdir(folder)) == ["_run.json"]
+    assert sorted(os.listdir(folder)) == ["_beat.json", "_run.json"]
 
 
 def test_a_folder_of_other_files_is_never_touched(tmp_path):
@@ -44,15 +44,17 @@ def test_a_folder_of_other_files_is_never_touched(tmp_path):
         runs.start_run(str(tmp_path / "thesis.txt"), CONFIG, overwrite=True)
 
 
-def test_a_living_job_is_not_disturbed(tmp_path):
+def test_a_living_job_on_another_machine_is_not_disturbed(tmp_path, monkeypatch):
     out = str(tmp_path / "out")
     runs.start_run(out, CONFIG, overwrite=False)
     ticks = iter(range(100))
 
     def beat_while_waiting(_seconds: float) -> None:
-        runs._write_beat(out + "/_beat.json", 100 + next(ticks))
+        runs._write_beat(out, 100 + next(ticks))
 
-    runs._write_beat(out + "/_beat.json", 1)
+    monkeypatch.setattr(runs, "_place", lambda: "another machine")
+    runs._write_beat(out, 1)
+    monkeypatch.undo()
     with pytest.raises(UsageError, match="another job is writing"):
         runs.refuse_living_run(out, sleep=beat_while_waiting)
 
@@ -61,7 +63,7 @@ def test_a_job_that_died_on_this_machine_is_not_waited_for(tmp_path):
     out = tmp_path / "out"
     runs.start_run(str(out), CONFIG, overwrite=False)
     child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
-    beat = json.loads('{"counter": 5}') | {"host": runs.socket.gethostname(), "pid": int(child.stdout)}
+    beat = {"counter": 5, "place": runs._place(), "pid": int(child.stdout), "started": "1"}
     (out / "_beat.json").write_text(json.dumps(beat))
     runs.refuse_living_run(str(out), sleep=lambda _: pytest.fail("it waited for a dead process"))
 
