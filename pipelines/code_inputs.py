@@ -37,8 +37,8 @@ from pipelines.clone_list import RemoteRepository
 from pipelines.mine_job import Unit, unit_id
 from pipelines.options import UsageError
 
-CLONE, ROWS, LINES, BROKEN_TABLE = "clone", "rows", "lines", "broken_table"
-"""Kinds of units that are not a repository at a path, as `Unit.extra` names them."""
+CLONE, COMMIT, ROWS, LINES, BROKEN_TABLE = "clone", "commit", "rows", "lines", "broken_table"
+"""Kinds of units that are more than a folder or an archive at a path, as `Unit.extra` names them."""
 LINES_BYTES = 256 << 20
 """A unit of uncompressed lines; of compressed ones it is the whole file."""
 CLONE_BYTES = 16 << 20
@@ -63,7 +63,14 @@ def open_repository(unit: Unit, inputs: CodeInputs) -> Repository:
     """The reader for a unit that is a repository. Raises UnreadableError and OSError."""
     if unit.extra.get("kind") == CLONE:
         return ClonedRepository(unit.uri, unit.extra["revision"], inputs.clone, inputs.scratch)
+    if unit.extra.get("kind") == COMMIT:  # whatever the branch has become since
+        return GitRepository(unit.uri, unit.extra["revision"])
     return _reader(unit.uri, inputs)
+
+
+def is_as_planned(unit: Unit, repository: Repository) -> bool:
+    """Whether a folder has the files that it had when the job was planned; others are told by file or by commit."""
+    return not isinstance(repository, FolderRepository) or unit.unit_id == _folder_id(unit.uri, repository)
 
 
 def is_table_unit(unit: Unit) -> bool:
@@ -131,7 +138,7 @@ def _found(pattern: str, inputs: CodeInputs) -> Iterator[tuple[str, Unit | stora
                 yield info.path, info
             elif is_archive(info.path):
                 _refuse_revision(info.path, inputs)
-                yield info.path, Unit(unit_id(info.path, info.size, info.version), info.path, info.size)
+                yield info.path, _archive_unit(info)
         return
     named = os.path.exists(pattern)
     for path in [pattern] if named else sorted(glob.glob(pattern, recursive=True)):
@@ -151,8 +158,7 @@ def _local_unit(path: str, inputs: CodeInputs) -> Unit | None:
     is_file = os.path.isfile(path)
     if is_file and is_archive(path):
         _refuse_revision(path, inputs)
-        status = os.stat(path)
-        return Unit(unit_id(path, status.st_size, status.st_mtime_ns), path, status.st_size)
+        return _archive_unit(storage.describe([path])[0])
     if not os.path.isdir(path) and not (is_file and language_for_path(path)):
         return None
     if is_file or not is_git(path):
@@ -162,8 +168,18 @@ def _local_unit(path: str, inputs: CodeInputs) -> Unit | None:
     except UnreadableError:
         return Unit(unit_id(path), path, 0)
     size = sum(entry.size for entry in repository.entries if not entry.refusal and language_for_path(entry.path))
-    state = repository.fingerprint() if isinstance(repository, FolderRepository) else [repository.about.revision or ""]
-    return Unit(unit_id(path, *state), path, size)
+    if isinstance(repository, FolderRepository):
+        return Unit(_folder_id(path, repository), path, size)
+    commit = repository.about.revision or ""
+    return Unit(unit_id(path, commit), path, size, extra={"kind": COMMIT, "revision": commit})
+
+
+def _folder_id(path: str, folder: FolderRepository) -> str:
+    return unit_id(path, *folder.fingerprint())
+
+
+def _archive_unit(info: storage.FileInfo) -> Unit:
+    return Unit(unit_id(info.path, info.size, info.version), info.path, info.size, listed=info)
 
 
 def _refuse_revision(path: str, inputs: CodeInputs) -> None:
@@ -187,7 +203,7 @@ def _table_units(info: storage.FileInfo, columns: TableColumns) -> list[Unit]:
                 columns.found(table.schema_arrow.names, path)
                 groups = [table.metadata.row_group(i).total_byte_size for i in range(table.num_row_groups)]
                 return [
-                    Unit(unit_id(path, size, info.version, ROWS, i), path, n, i, i + 1, extra={"kind": ROWS})
+                    Unit(unit_id(path, size, info.version, ROWS, i), path, n, i, i + 1, {"kind": ROWS}, info)
                     for i, n in enumerate(groups)
                 ]
             check_lines(file, path, columns)
@@ -198,9 +214,9 @@ def _table_units(info: storage.FileInfo, columns: TableColumns) -> list[Unit]:
         raise UsageError(str(error)) from None
     extra = {"kind": LINES}
     if is_compressed(path):
-        return [Unit(unit_id(path, size, info.version, LINES), path, size, extra=extra)]
+        return [Unit(unit_id(path, size, info.version, LINES), path, size, extra=extra, listed=info)]
     return [
-        Unit(unit_id(path, size, info.version, LINES, start), path, end - start, start, end, extra=extra)
+        Unit(unit_id(path, size, info.version, LINES, start), path, end - start, start, end, extra, info)
         for start in range(0, size, LINES_BYTES)
         for end in [min(size, start + LINES_BYTES)]
     ]

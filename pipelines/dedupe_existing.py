@@ -53,7 +53,7 @@ def existing_units(found: Input | None, first: int) -> tuple[ExistingUnit, ...]:
     return tuple(
         ExistingUnit(
             number=number,
-            pieces=(Piece(file.path, file.rows),),
+            pieces=(Piece(file.path, file.rows, listed=file.listed),),
             split=SPLITS.index(file.split or SPLITS[0]),
             data_id=data_ids[_set_folder(file.path)],
         )

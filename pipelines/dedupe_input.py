@@ -39,6 +39,8 @@ class InputFile:
     is_plain: bool = False
     split: str | None = None
     """Of a pair set's file."""
+    listed: storage.FileInfo | None = None
+    """As it was when the job was planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Piece:
     rows: int | None
     groups: tuple[int, ...] | None = None
     first: int = 0
+    listed: storage.FileInfo | None = None
+    """The file as it was when the job was planned: every pass must read the same."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ class Input:
 def _pieces(file: InputFile, target: int) -> Iterator[tuple[Piece, int]]:
     """A file with its bytes, or where it is larger than a unit its row groups with theirs. JSONL is never cut."""
     if file.bytes <= target or file.rows is None:
-        yield Piece(file.path, file.rows), file.bytes
+        yield Piece(file.path, file.rows, listed=file.listed), file.bytes
         return
     with storage.open_read(file.path) as stream:
         footer = pq.read_metadata(stream)
@@ -129,7 +133,7 @@ def _pieces(file: InputFile, target: int) -> Iterator[tuple[Piece, int]]:
         group = footer.row_group(number)
         columns = range(group.num_columns)
         size = sum(group.column(column).total_compressed_size for column in columns)
-        yield Piece(file.path, group.num_rows, (number,), first), size
+        yield Piece(file.path, group.num_rows, (number,), first, file.listed), size
         first += group.num_rows
 
 
@@ -145,7 +149,7 @@ def find_input(patterns: Sequence[str]) -> Input:
             name = storage.last_part(info.path)
             rows = plain_tables.check_columns(info.path)
             real = os.path.realpath(info.path) if storage.is_local(info.path) else info.path
-            tables.setdefault(real, InputFile(info.path, rows, info.size, name, True))
+            tables.setdefault(real, InputFile(info.path, rows, info.size, name, True, listed=info))
         if not sets and storage.exists(storage.join(pattern, CHANGE_FOLDER, JOURNAL_NAME)):
             raise no_manifest(pattern, is_changing=True)
         if not sets and not plain:
@@ -155,9 +159,11 @@ def find_input(patterns: Sequence[str]) -> Input:
             )
     manifests = {folder: _manifest(folder) for folder in dict.fromkeys(folders)}
     files = [
-        InputFile(storage.join(folder, entry.path), entry.rows, entry.bytes, entry.sha256, split=entry.split)
+        InputFile(path, entry.rows, entry.bytes, entry.sha256, split=entry.split, listed=listed.get(path))
         for folder, manifest in manifests.items()
+        for listed in [{info.path: info for info in storage.list_files(storage.join(folder, "data"))}]
         for entry in manifest.data_files()
+        for path in [storage.join(folder, entry.path)]
     ]
     identities = [manifest.data_id for manifest in manifests.values()]
     identities += [f"{table.mark}:{table.bytes}" for table in tables.values()]
@@ -205,6 +211,7 @@ def read_pair_sets(unit: InputUnit, columns: Sequence[str] | None = None) -> Ite
             for batch in parquet.iter_batches(BATCH_ROWS, row_groups=list(groups), columns=wanted):
                 table = pa.Table.from_batches([batch])
                 yield table if columns else in_schema(table)
+        _check_unchanged(piece)
 
 
 def read_plain_tables(unit: InputUnit) -> Iterator[tuple[str, plain_tables.PlainBatch]]:
@@ -220,3 +227,13 @@ def read_plain_tables(unit: InputUnit) -> Iterator[tuple[str, plain_tables.Plain
             batches = plain_tables.read_parquet(piece.path, groups, piece.first, BATCH_ROWS)
         for batch in batches:
             yield piece.path, batch
+        _check_unchanged(piece)
+
+
+def _check_unchanged(piece: Piece) -> None:
+    """Passes that read different rows would mix them: raises RuntimeError where the file is no more what it was."""
+    if piece.listed is None:
+        return
+    (now,) = storage.describe([piece.path])
+    if now != piece.listed:
+        raise RuntimeError(f"{piece.path} was changed or deleted while it was read; start the job again")

@@ -22,11 +22,19 @@ from miners.code.repository_clone import PROTOCOLS, CloneError, CloneLimits
 from miners.code.table import ROLES, table_columns
 from pipelines import storage
 from pipelines.clone_list import BASE_URL, read_clone_list
-from pipelines.code_inputs import CodeInputs, clone_units, find_units, is_table_unit, open_repository, table_files
+from pipelines.code_inputs import (
+    CodeInputs,
+    clone_units,
+    find_units,
+    is_as_planned,
+    is_table_unit,
+    open_repository,
+    table_files,
+)
 from pipelines.dry_run_code import code_pieces, is_fetched
 from pipelines.dry_run_mining import print_mining_plan
 from pipelines.failures import report_errors
-from pipelines.mine_job import Unit, run_mine_job
+from pipelines.mine_job import InputChangedError, Unit, how_it_changed, run_mine_job
 from pipelines.options import JobParser, UsageError, job_parser, parse, read_recipe
 from pipelines.parsing_pool import borrowed_parsing
 from schemas.ledger import Ledger
@@ -47,6 +55,9 @@ class CodeMiner:
                 yield from mine_files(table_files(unit, self.inputs), self.config, ledger, parsing)
             else:
                 yield from self._mine_repository(unit, ledger, parsing)
+        change = how_it_changed(unit)
+        if change is not None:
+            raise self._changed(unit, change)
 
     def _mine_repository(self, unit: Unit, ledger: Ledger, parsing: Parsing) -> Iterator[Row]:
         try:
@@ -56,9 +67,16 @@ class CodeMiner:
             yield from broken_repository(unit.uri, reason, str(error), self.config, ledger)
             return
         try:
+            if not is_as_planned(unit, repository):
+                raise self._changed(unit, "files were changed, added or deleted after the job was planned")
             yield from mine_repository(repository, unit.uri, self.config, ledger, parsing)
         finally:
             repository.close()
+
+    def _changed(self, unit: Unit, why: str) -> InputChangedError:
+        return InputChangedError(
+            lambda fresh: broken_repository(unit.uri, "changed_repository", why, self.config, fresh)
+        )
 
 
 def make_parser() -> JobParser:

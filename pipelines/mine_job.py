@@ -10,7 +10,7 @@ step sums them. Memory is flat: rows go to the part file as they are found.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
@@ -23,12 +23,12 @@ from pipelines import storage
 from pipelines.attribution import AttributionSums
 from pipelines.counters import count
 from pipelines.finish import Job, clean_after, file_entry, finish_pair_set
-from pipelines.http_files import is_http
+from pipelines.http_files import Transfer, is_http
 from pipelines.live_progress import MarkerWatch
 from pipelines.options import Command, pipeline_options
 from pipelines.progress import Progress, print_ledger
 from pipelines.running import run_pipeline
-from pipelines.runs import heartbeat, start_run
+from pipelines.runs import heartbeat, is_finished, start_run
 from pipelines.unit_markers import done_units, has_marker, read_marker, write_marker
 from schemas.attribution import Attribution
 from schemas.ids import length_prefixed
@@ -58,6 +58,31 @@ class Unit:
     start: int = 0
     end: int = 0
     extra: Mapping[str, Any] = field(default_factory=dict)
+    listed: storage.FileInfo | None = None
+    """The file as it was when the job was planned, where the unit is a part of one file."""
+
+
+class InputChangedError(Exception):
+    """What a unit gave so far must not count: its input is another than the one that was planned.
+
+    `instead` counts the loss in a fresh ledger and gives what is kept of it.
+    """
+
+    def __init__(self, instead: Callable[[Ledger], Iterator[Reject]]) -> None:
+        super().__init__("the input was changed or deleted while it was read")
+        self.instead = instead
+
+
+def how_it_changed(unit: Unit, transfer: Transfer | None = None) -> str | None:
+    """What became of the unit's file since it was planned: a sentence, or None where it is the same, or cannot tell."""
+    if unit.listed is None or not unit.listed.version:
+        return None
+    (now,) = storage.describe([unit.uri], transfer)
+    if now == unit.listed or (is_http(unit.uri) and not now.version):
+        return None
+    if not now.version:
+        return "the file vanished while the job ran"
+    return f"the file was changed while the job ran: {unit.listed.size:,} bytes then, {now.size:,} bytes now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +100,10 @@ class Miner(Protocol):
     """`mine-web`, `mine-code` or `import`: which stages the ledger has."""
 
     def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Pair | SplitPair | PairBatch | Reject | Attribution]:
-        """Read the unit and yield its pairs in order, one by one or all in batches; count what is read in `ledger`."""
+        """Read the unit and yield its pairs in order, one by one or all in batches; count what is read in `ledger`.
+
+        Raises InputChangedError.
+        """
         ...
 
 
@@ -119,6 +147,10 @@ def run_passes(
         "units": unit_id(*(unit.unit_id for unit in inputs)),
     }
     options = pipeline_options(command, _bytes_to_read(inputs))
+    if args.resume and not args.overwrite and is_finished(args.output, settings):
+        clean_after(args.output, temporary)
+        print_ledger(args.output, quiet=args.quiet)
+        return 0
     run = start_run(args.output, settings, overwrite=args.overwrite, resume=args.resume, resumable=True)
     job = Job(passes[0].miner.job, args.output, settings, args.seed, run)
     if temporary is not None and not storage.list_files(temporary):
@@ -199,7 +231,11 @@ class MineUnit(beam.DoFn):
             return
         if not has_marker(self.output, unit.unit_id):
             ledger = Ledger(self.miner.job)
-            files, attribution = self._write(unit, ledger)
+            try:
+                files, attribution = self._write(unit, self.miner.mine(unit, ledger))
+            except InputChangedError as changed:
+                ledger = Ledger(self.miner.job)
+                files, attribution = self._write(unit, changed.instead(ledger))
             ledger.check() if self.is_whole else ledger.check_stages()
             count(ledger)
             value = {
@@ -213,7 +249,7 @@ class MineUnit(beam.DoFn):
             count(Ledger.from_json(read_marker(self.output, unit.unit_id)["ledger"]))
         yield "", unit.unit_id
 
-    def _write(self, unit: Unit, ledger: Ledger) -> tuple[list[FileEntry], list[Attribution]]:
+    def _write(self, unit: Unit, rows: Iterable[Any]) -> tuple[list[FileEntry], list[Attribution]]:
         attribution: list[Attribution] = []
         with ExitStack() as stack:
             data = {
@@ -221,7 +257,7 @@ class MineUnit(beam.DoFn):
                 for split in SPLITS
             }
             rejects = stack.enter_context(Parts(self.output, f"rejects/{unit.unit_id}", None, REJECTS_SCHEMA))
-            for item in self.miner.mine(unit, ledger):
+            for item in rows:
                 if isinstance(item, Reject):
                     if self.keep_rejects:
                         rejects.add(item)
@@ -259,9 +295,11 @@ class Parts:
         if kind is None:
             self._flush()
             self._close()
-        elif self._open is not None and self._writer is not None:
-            self._writer.abandon()
-            self._open.__exit__(kind, error, trace)
+        else:
+            if self._open is not None and self._writer is not None:
+                self._writer.abandon()
+                self._open.__exit__(kind, error, trace)
+            storage.delete(storage.join(self._output, entry.path) for entry in self.entries)
 
     def _flush(self) -> None:
         if not self._waiting:

@@ -23,7 +23,7 @@ from pipelines.blocklist_file import BlocklistFile, find_blocklist
 from pipelines.dry_run_mining import print_mining_plan, web_pieces
 from pipelines.failures import report_errors
 from pipelines.http_files import Transfer, is_http
-from pipelines.mine_job import Unit, run_mine_job, unit_id
+from pipelines.mine_job import InputChangedError, Unit, how_it_changed, run_mine_job, unit_id
 from pipelines.options import Command, JobParser, job_parser, parse, read_recipe
 from pipelines.web_files import add_file_flags, find_files, plain_files, transfer_of
 from schemas.ledger import Ledger
@@ -46,9 +46,13 @@ class WebMiner:
     job: str = field(default="mine-web", init=False)
 
     def mine(self, unit: Unit, ledger: Ledger) -> Iterator[PairBatch | Reject]:
-        """See `pipelines.mine_job.Miner`; a file that cannot be opened is one failed record."""
+        """See `pipelines.mine_job.Miner`; a file that cannot be opened, or was changed, is one failed record."""
         blocklist = self.blocklist.load() if self.blocklist else None
         yield from mine_batches(self._items(unit), unit.uri, self.config, ledger, blocklist)
+        change = how_it_changed(unit, self.transfer)
+        if change is not None:
+            lost = [Damage("changed_file", unit.start, change)]
+            raise InputChangedError(lambda fresh: mine_batches(lost, unit.uri, self.config, fresh))
 
     def _items(self, unit: Unit) -> Iterator[WarcRecord | Damage]:
         try:
@@ -187,7 +191,7 @@ def make_units(files: Sequence[storage.FileInfo], range_bytes: int = RANGE_BYTES
         for start in range(0, max(info.size, 1), step):
             end = min(start + step, info.size)
             name = unit_id(info.path, info.size, info.version, start, end)
-            units.append(Unit(name, info.path, end - start, start, end))
+            units.append(Unit(name, info.path, end - start, start, end, listed=info))
     return units
 
 

@@ -128,6 +128,7 @@ REASONS: dict[str, tuple[str, ...]] = {
 FAILURES: dict[str, tuple[str, ...]] = {
     "mine-web/record": (
         "unreadable_file",
+        "changed_file",
         "damaged_member",
         "truncated",
         "bad_header",
@@ -143,6 +144,7 @@ FAILURES: dict[str, tuple[str, ...]] = {
         "clone_timeout",
         "clone_too_large",
         "damaged_repository",
+        "changed_repository",
         "bad_row",
         "unreadable",
         "not_utf8",

@@ -31,15 +31,16 @@ class FolderRepository:
         self.entries = in_order([self._entry(self._root, base)] if single else self._walk())
 
     def read(self, entry: Entry) -> bytes:
-        """The bytes of a regular file that is no link, even if it became one since it was listed."""
+        """The bytes of a regular file that is no link, as it was listed; UnreadableError where it is another by now."""
         try:
             handle = os.open(entry.key, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
             with os.fdopen(handle, "rb", buffering=0) as file:
-                data = file.read(min(os.fstat(handle).st_size, MAX_FILE_BYTES) + 1)
+                data = file.read(min(entry.size, MAX_FILE_BYTES) + 1)
+                status = os.fstat(handle)
         except OSError as error:
             raise UnreadableError(str(error.strerror or error)) from None
-        if len(data) > MAX_FILE_BYTES:
-            raise UnreadableError("grew while it was read")
+        if len(data) != entry.size or status.st_mtime_ns != self._modified.get(entry.key, status.st_mtime_ns):
+            raise UnreadableError("was changed after it was listed")
         return data
 
     def close(self) -> None:

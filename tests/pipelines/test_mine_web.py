@@ -16,7 +16,6 @@ from miners.web import WebConfig
 from pipelines import storage
 from pipelines.mine_job import Unit
 from pipelines.mine_web import WebMiner, main, make_units
-from pipelines.storage import FileInfo
 from schemas import read_pair_set
 from schemas.ledger import Ledger
 from schemas.pair_set import read_manifest
@@ -189,7 +188,7 @@ def test_robots_are_honoured_where_it_is_asked_for(tmp_path):
 
 def test_ranges_of_a_file_give_the_files_rows(crawl):
     path = crawl / "b.warc.gz"
-    info = FileInfo(str(path), path.stat().st_size, "1")
+    (info,) = storage.describe([str(path)])
 
     def rows_of(units: list[Unit]) -> tuple[list[str], dict]:
         ledger, found = Ledger("mine-web"), []
