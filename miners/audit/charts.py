@@ -98,6 +98,9 @@ def histogram(bins: Sequence[Mapping[str, int]], total: int, *, unit: str, alt: 
         "title": {"text": _text(unit)},
         "tickvals": [i - 0.5 for i in edges],
         "ticktext": [f"{bins[i]['from']:,}" for i in edges],
+        "ticks": "outside",
+        "showgrid": False,
+        "zeroline": False,
     }
     y_axis = {"title": {"text": "share of pairs"}, "tickformat": ".2~%", "rangemode": "tozero"}
     return Chart(alt, [trace], {"xaxis": x_axis, "yaxis": y_axis, "bargap": 0.06})

@@ -118,6 +118,14 @@ def test_every_chart_is_drawn_with_axes(opened):
     assert "share of pairs" in opened.locator(".plot .ytitle").all_text_contents()
 
 
+def test_a_chart_can_be_kept_as_a_picture(opened):
+    opened.locator(".plot").first.hover()
+    with opened.expect_download() as download:
+        opened.locator(".plot .modebar-btn").first.click(force=True)
+    assert download.value.suggested_filename.endswith(".svg")
+    assert opened.complaints == []
+
+
 def test_search_looks_at_all_samples_and_marks_what_it_found(page):
     before = visible_cards(page).count()
     page.locator("#search").fill("LONELY 3")
