@@ -31,6 +31,7 @@ from miners.audit.check_figures import Measured
 from miners.audit.checks import CHECKED_COLUMNS, CheckConfig
 from miners.audit.evidence import EVIDENCE_COLUMNS
 from miners.audit.figures import wanted_places, wanted_row_ids
+from miners.audit.gates import check_flags
 from miners.audit.place import Place
 from miners.audit.samples import SHOWN_COLUMNS, shown_row
 from miners.audit.shown_text import number
@@ -220,6 +221,9 @@ def _run(command: Command) -> int:
     if args.workers is not None and args.workers < 1:
         raise UsageError(f"--workers must be 1 or more, not {args.workers}")
     gates = _read_gates(args.gates)
+    if gates is not None:
+        flags = {"--decontaminate": bool(args.decontaminate), "--licenses": args.licenses != "any"}
+        check_flags(gates, [flag for flag, is_given in flags.items() if is_given])
     set_path = args.input.rstrip("/") or "/"
     manifest = load_manifest(set_path)
     entries = [f for f in manifest.files if f.folder in ("data", "evidence")]
@@ -331,7 +335,7 @@ def _report(output: str, *, quiet: bool) -> int:
             print(f"{finding['level']}: {finding['title']}")
     failed = [gate for gate in figures["gates"] if not gate["passed"]]
     for gate in failed:
-        style = "share" if gate["gate"].startswith("max_") else "count"
+        style = gate["style"]
         line = f"gate {gate['gate']} failed: {number(gate['value'], style)}, not {number(gate['threshold'], style)}"
         console.print(line, style="red", markup=False)
     print(f"{storage.join(output, REPORT_NAME)}: {figures['pairs']['total']:,} pairs audited")

@@ -7,10 +7,11 @@ of, so that the report can show it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-LEVELS = ("bad", "warn", "good")
+from miners.audit.check_findings import check_findings
+from miners.audit.finding import LEVELS, Finding
 
 DUPLICATES_BAD = 0.01
 """Above this share of repeated pairs an epoch spends its steps on copies, and scores of held-out rows are in doubt."""
@@ -20,16 +21,9 @@ DOMINANT_GROUP = 0.10
 """PRODUCT's bound for a split is that no group is above a tenth of the rows; of the whole set likewise."""
 UNKNOWN_LICENSE = 0.5
 FAILED_SHARE = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One remark. `figure` is the dotted path of the figure behind it, None where there is none."""
-
-    level: str
-    title: str
-    detail: str
-    figure: str | None = None
+FAR_DOWN = 0.25
+"""Share of pairs whose own positive a model does not find among the best ten of its source."""
+UNSCORED = 0.01
 
 
 def findings(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -39,12 +33,15 @@ def findings(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [asdict(empty)]
     found = [
         *_hashes(figures),
+        *check_findings(figures),
         *_duplicates(figures),
         *_false_negatives(figures),
         *_leaks(figures),
         *_concentration(figures),
         *_licenses(figures),
         *_losses(figures),
+        *_changes(figures),
+        *_scores(figures),
         *(Finding("warn", "The job that wrote the set warned", warning) for warning in figures["warnings"]),
     ]
     return [asdict(finding) for finding in sorted(found, key=lambda f: LEVELS.index(f.level))]
@@ -64,12 +61,6 @@ def _duplicates(figures: Mapping[str, Any]) -> Iterator[Finding]:
     else:
         level = "bad" if share > DUPLICATES_BAD else "warn"
         yield Finding(level, "Pairs occur more than once", "pairmill dedupe removes the copies.", where)
-    if not figures["set"]["clustered"]:
-        yield Finding(
-            "warn",
-            "Near-duplicates were not looked for",
-            "The rows have no clusters: this set has not been through pairmill dedupe.",
-        )
 
 
 def _false_negatives(figures: Mapping[str, Any]) -> Iterator[Finding]:
@@ -123,3 +114,41 @@ def _losses(figures: Mapping[str, Any]) -> Iterator[Finding]:
             detail = "Failed items broke rather than being refused by a rule; the ledger lists the first of them."
             title = f"Many items of the stage {stage['stage']} failed"
             yield Finding("warn", title, detail, f"ledger.stages.{i}.failed_share")
+
+
+def _changes(figures: Mapping[str, Any]) -> Iterator[Finding]:
+    comparison = figures["comparison"]
+    if comparison is None:
+        return
+    rows = comparison["rows"]
+    moves = f"{rows['kept']:,} rows were kept, {rows['added']:,} added and {rows['removed']:,} removed"
+    came_and_went = rows["added"] or rows["removed"] or rows["moved"]
+    title = "Rows came or went since the other set" if came_and_went else "The other set has the same rows"
+    detail = f"{moves}; {rows['moved']:,} of the kept ones changed their split."
+    yield Finding("warn" if came_and_went else "good", title, detail)
+    tested = [entry for entry in [*comparison["labels"], *comparison["signals"]] if entry["name"] != "split"]
+    for verdict, level in (("large drift", "bad"), ("drift", "warn")):
+        names = dict.fromkeys(entry["name"].replace("_", " ") for entry in tested if entry["verdict"] == verdict)
+        if names:
+            detail = f"Beyond chance, with domains and repositories as what chance moves: {', '.join(names)}."
+            yield Finding(level, f"{verdict.capitalize()} since the other set", detail)
+    if all(entry["verdict"] in ("same", "slight") for entry in tested):
+        detail = "No label, length or signal drifted from the other set."
+        yield Finding("good", "The set is made up as the other one is", detail)
+
+
+def _scores(figures: Mapping[str, Any]) -> Iterator[Finding]:
+    scores = figures["scores"]
+    if scores is None:
+        return
+    if scores["missing_share"] > UNSCORED:
+        detail = "The file of scores does not name them; score this very set with pairmill evaluate --score-pairs."
+        yield Finding("bad", "Rows have no score", detail, "scores.missing_share")
+    if scores["pairs"]:
+        detail = (
+            "Share of pairs whose own positive is among the best ten of its candidates; "
+            "pairmill select --scores keeps the consistent ones."
+        )
+        far = scores["first_10"] < 1 - FAR_DOWN
+        title = "The model does not find many positives" if far else "The model finds the positives"
+        yield Finding("warn" if far else "good", title, detail, "scores.first_10")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -32,6 +33,9 @@ SECTIONS = (
     ("lengths", "Lengths"),
     ("ledger", "Ledger"),
     ("training", "Repeats and batches"),
+    ("found", "What would hurt training"),
+    ("people", "What would hurt people"),
+    ("fooled", "What would fool an evaluation"),
     ("samples", "Samples"),
     ("method", "Method"),
 )
@@ -71,6 +75,8 @@ def render_report(figures: Mapping[str, Any]) -> str:
         scripts=scripts,
         script_hashes=[_policy_hash(script) for script in scripts],
         figure=_figure_of(figures),
+        figure_at=partial(figure_at, figures),
+        overlap_chart=_overlap_chart,
         charts=charts,
         causes=CAUSES,
         cards=cards,
@@ -103,6 +109,12 @@ def _batch_chart(batches: Sequence[Mapping[str, float]]) -> charts.Chart | None:
         y_title="share of training rows",
         logarithmic=True,
     )
+
+
+def _overlap_chart(entry: Mapping[str, Any]) -> charts.Chart | None:
+    bins = [{"from": round(100 * b["from"]), "to": round(100 * b["to"]), "pairs": b["rows"]} for b in entry["bins"]]
+    unit = "% of the words of the side that has fewer"
+    return charts.histogram(bins, entry["rows"], unit=unit, alt="Rows by the lexical overlap of their sides")
 
 
 def _policy_hash(script: str) -> Markup:
