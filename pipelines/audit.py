@@ -30,6 +30,7 @@ from miners.audit import (
 from miners.audit.check_figures import Measured
 from miners.audit.checks import CHECKED_COLUMNS, CheckConfig
 from miners.audit.evidence import EVIDENCE_COLUMNS
+from miners.audit.extra_figures import Asked
 from miners.audit.figures import wanted_places, wanted_row_ids
 from miners.audit.gates import check_flags
 from miners.audit.place import Place
@@ -39,6 +40,7 @@ from miners.code.license_expressions import license_policy
 from pipelines import storage
 from pipelines.audit_contamination import FindContamination, contamination_figures, find_decontamination
 from pipelines.audit_drops import SummariseRejects, load_made_of, named_rows, rejects_files
+from pipelines.audit_extras import find_extras
 from pipelines.audit_files import DataFile, open_parquet
 from pipelines.audit_near import near_thresholds, search_near
 from pipelines.audit_signatures import SignatureSearch, find_search, leaked_rows
@@ -143,10 +145,12 @@ class WriteAudit(beam.DoFn):
         gates: Gates | None,
         job: SetSearch,
         made_of: Sequence[str] = (),
+        asked: Asked | None = None,
     ) -> None:
         self.set_path = set_path
         self.job = job
         self.made_of = made_of
+        self.asked = asked
         self.output = output
         self.config = config
         self.gates = gates
@@ -161,7 +165,9 @@ class WriteAudit(beam.DoFn):
         shown = _read_shown(self.set_path, data_files(manifest), wanted_places(summary))
         sets = {self.set_path: manifest, **{folder: load_manifest(folder) for folder in self.made_of}}
         named = named_rows(sets, wanted_row_ids(summary))
-        figures = audit_figures(summary, manifest, self.set_path, shown, self.gates, self.job.measured(summary), named)
+        figures = audit_figures(
+            summary, manifest, self.set_path, shown, self.gates, self.job.measured(summary), named, self.asked
+        )
         text = json.dumps(figures, indent=1, ensure_ascii=False) + "\n"
         storage.write_atomically(storage.join(self.output, REPORT_NAME), render_report(figures).encode())
         storage.write_atomically(storage.join(self.output, FIGURES_NAME), text.encode())
@@ -209,6 +215,11 @@ def _parser() -> JobParser:
         metavar="SET",
         help="sets that this one was made of: to show what their jobs dropped, where they kept rejects",
     )
+    parser.add_argument("--compare", metavar="OTHER", help="another pair set: what changed from it to this one")
+    parser.add_argument(
+        "--scores", nargs="+", default=[], metavar="FILE", help="of `pairmill evaluate --score-pairs` on this set"
+    )
+    parser.add_argument("--tokenizer", metavar="PATH", help="tokenizer.json, or its folder: lengths in its tokens too")
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples (default: 0)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: the cores; 1 for small sets)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be read and what that takes")
@@ -236,6 +247,7 @@ def _run(command: Command) -> int:
     config = AuditConfig(rows=rows, seed=args.seed, checks=checks)
     job = _set_search(set_path, manifest, args.decontaminate)
     made_of = load_made_of(manifest, args.made_of)
+    extras = find_extras(args, set_path, manifest, config, job.files)
     options = pipeline_options(command, size)
     _take_output(args.output, overwrite=args.overwrite)
     with run_pipeline(options) as pipeline:
@@ -245,7 +257,7 @@ def _run(command: Command) -> int:
             | "spread" >> beam.Reshuffle()
             | "summarise" >> beam.ParDo(SummariseFile(set_path, config))
         )
-        found = [summaries, search_near(pipeline, config, job.signatures, job.files)]
+        found = [summaries, search_near(pipeline, config, job.signatures, job.files), *extras.parts(pipeline)]
         rejects = rejects_files({set_path: manifest, **made_of})
         if rejects:
             samples = pipeline | "rejects" >> beam.Create(rejects) | "spread rejects" >> beam.Reshuffle()
@@ -257,7 +269,7 @@ def _run(command: Command) -> int:
             found
             | "all" >> beam.Flatten()
             | "gather" >> beam.GroupByKey()
-            | "write" >> beam.ParDo(WriteAudit(set_path, args.output, config, gates, job, args.made_of))
+            | "write" >> beam.ParDo(WriteAudit(set_path, args.output, config, gates, job, args.made_of, extras.asked))
         )
     return _report(args.output, quiet=args.quiet)
 

@@ -7,8 +7,6 @@ in both or in neither, as far as their sizes allow.
 
 from __future__ import annotations
 
-import pickle
-import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -70,7 +68,7 @@ class CompareConfig:
 
 @dataclass
 class ComparedRows:
-    """See the module. `add` rows, `merge` others of the same set, `to_bytes` to hand one on."""
+    """See the module. `add` rows, `merge` others of the same set."""
 
     config: CompareConfig
     samples: list[pa.Table] = field(default_factory=list)
@@ -121,18 +119,12 @@ class ComparedRows:
         pairs = np.concatenate([np.empty(0, np.uint64), *self.pair_ids])
         return np.sort(rows, order="id"), np.unique(pairs)
 
-    def to_bytes(self) -> bytes:
-        """For another worker of the same job; `from_bytes` reads it."""
+    def compact(self) -> None:
+        """Sum up what was added."""
         self.groups.compact()
         self.samples = [self.sample()]
         rows, pairs = self.ids()
         self.row_ids, self.pair_ids = [rows], [pairs]
-        return zlib.compress(pickle.dumps(self, protocol=5), 1)
-
-    @staticmethod
-    def from_bytes(data: bytes) -> ComparedRows:
-        """What `to_bytes` of this job wrote; never for bytes from elsewhere."""
-        return pickle.loads(zlib.decompress(data))
 
 
 def _sampled(rows: pa.Table, keys: np.ndarray, split: int) -> pa.Table:

@@ -15,6 +15,7 @@ import numpy as np
 from miners.audit.check_figures import Measured, add_check_figures, near_places
 from miners.audit.drops import drop_figures, evidence_row_ids
 from miners.audit.evidence import evidence_figures
+from miners.audit.extra_figures import Asked, extra_figures
 from miners.audit.false_negatives import BATCHES, hit_chance, partners, rates_of
 from miners.audit.findings import findings
 from miners.audit.gates import Gates, gate_results
@@ -40,6 +41,7 @@ def wanted_places(summary: Summary) -> list[Place]:
     places = {place for key in _sampled_languages(summary) for place in summary.samples[key]}
     places |= {place for found in summary.extremes.found.values() for _, place in found}
     places |= {top.place for tops in _tops(summary).values() for top in tops}
+    places |= set(summary.extras.scores.places())
     return sorted(places | set(near_places(summary.checks.near)))
 
 
@@ -56,6 +58,7 @@ def audit_figures(
     gates: Gates | None = None,
     measured: Measured | None = None,
     named: Mapping[str, Mapping[str, Any]] | None = None,
+    asked: Asked | None = None,
 ) -> dict[str, Any]:
     """All figures of a set. `shown` holds the rows of `wanted_places` as `samples.shown_row` gives them, `named` those
     of `wanted_row_ids`, as far as they were found.
@@ -94,6 +97,7 @@ def audit_figures(
         {"kind": kind, "signal": signal, "end": end, "rows": [{"value": v, **shown[place]} for v, place in found]}
         for (kind, signal, end), found in sorted(summary.extremes.found.items())
     ]
+    figures |= extra_figures(summary, asked or Asked(), manifest, shown)
     add_check_figures(figures, summary.checks, _repeated_ids(summary), measured or Measured(), shown)
     figures["findings"] = findings(figures)
     figures["gates"] = gate_results(gates, figures) if gates else []

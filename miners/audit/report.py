@@ -30,18 +30,23 @@ from miners.audit.shown_text import number, visible, words
 SECTIONS = (
     ("first", "First look"),
     ("there", "What is there"),
+    ("compare", "What changed"),
     ("lengths", "Lengths"),
+    ("tokens", "Tokens"),
     ("ledger", "Ledger"),
     ("training", "Repeats and batches"),
     ("found", "What would hurt training"),
     ("people", "What would hurt people"),
     ("fooled", "What would fool an evaluation"),
+    ("scores", "Scores"),
     ("samples", "Samples"),
     ("method", "Method"),
 )
 """The page's sections in order: `templates/sections/NAME.html`, which begins with `<h2 id="NAME">`, and its name in the
 table of contents. A section sees `audit` (the figures), `figure(path, style)`, `charts`, `causes` and `kind_names`, and
 the macros of `templates/macros.html`."""
+ASKED_FOR = {"compare": "comparison", "scores": "scores", "tokens": "tokens"}
+"""Sections that are only there with these figures."""
 CAUSES = {
     "any": "any cause",
     "same_anchor": "same anchor",
@@ -70,7 +75,7 @@ def render_report(figures: Mapping[str, Any]) -> str:
     scripts = [Markup(text) for text in (get_plotlyjs(), _template("report.js"))]
     return environment.get_template("report.html").render(
         audit=figures,
-        sections=SECTIONS,
+        sections=[section for section in SECTIONS if figures.get(ASKED_FOR.get(section[0], "set")) is not None],
         style=Markup(_template("report.css")),
         scripts=scripts,
         script_hashes=[_policy_hash(script) for script in scripts],
@@ -87,6 +92,7 @@ def render_report(figures: Mapping[str, Any]) -> str:
         ledger_flow=ledger_flow(figures),
         batch_chart=lambda: _batch_chart(figures["false_negatives"]["batches"]),
         kind_names=KIND_NAMES,
+        score_chart=_score_chart,
     )
 
 
@@ -109,6 +115,12 @@ def _batch_chart(batches: Sequence[Mapping[str, float]]) -> charts.Chart | None:
         y_title="share of training rows",
         logarithmic=True,
     )
+
+
+def _score_chart(entry: Mapping[str, Any], name: str) -> charts.Chart | None:
+    edges = [(number(b["from"], "decimal"), number(b["to"], "decimal")) for b in entry["score_bins"]]
+    bins = [{**b, "name": f"{low} to {high}"} for b, (low, high) in zip(entry["score_bins"], edges, strict=True)]
+    return charts.bars(bins, alt=f"Rows by score: {name}")
 
 
 def _overlap_chart(entry: Mapping[str, Any]) -> charts.Chart | None:

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from miners.audit.checks import CHECK_COLUMNS, CheckConfig, Checks
 from miners.audit.drops import Drops
 from miners.audit.evidence import Removals, Rule, add_evidence
+from miners.audit.extras import Extras
 from miners.audit.extremes import Extremes
 from miners.audit.hashing import combine, hash_strings, mix, sampled
 from miners.audit.lengths import Lengths
@@ -87,6 +88,8 @@ class Summary:
     checks: Checks = field(init=False)
     drops: Drops = field(default_factory=Drops)
     """Samples of what jobs on the way dropped, from the rejects that they kept."""
+    extras: Extras = field(default_factory=Extras)
+    """Of another set, of scores and of a tokenizer, where they were asked for."""
     _hashes: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -151,6 +154,7 @@ class Summary:
         self.extremes.merge(other.extremes)
         self.drops.merge(other.drops)
         self.checks.merge(other.checks)
+        self.extras.merge(other.extras)
         self.clustered += other.clustered
         for rule, removals in other.removals.items():
             self.removals.setdefault(rule, Removals()).merge(removals)
@@ -161,11 +165,16 @@ class Summary:
         rows = np.concatenate([np.zeros(0, dtype=ROW_TYPE), *self._hashes])
         return rows[np.lexsort((rows["row"], rows["file"], rows["key"]))]
 
-    def to_bytes(self) -> bytes:
-        """For another worker of the same job; `from_bytes` reads it."""
+    def compact(self) -> None:
+        """Sum up what was added."""
         for counts in self.values.values():
             counts.compact()
         self._hashes = [self.row_hashes()]
+        self.extras.compact()
+
+    def to_bytes(self) -> bytes:
+        """For another worker of the same job; `from_bytes` reads it."""
+        self.compact()
         return zlib.compress(pickle.dumps(self, protocol=5), 1)
 
     @staticmethod

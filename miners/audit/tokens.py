@@ -28,9 +28,13 @@ QUANTILES = {"p5": 0.05, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95}
 
 
 def read_tokenizer(path: str) -> str:
-    """The definition of the tokenizer in a file, or in a folder with `tokenizer.json`; ValueError with the mend."""
+    """The definition of the tokenizer in a file, or in a model's folder; ValueError with the mend.
+
+    Of a folder: its `tokenizer.json`, or that of its first module, as sentence-transformers writes models.
+    """
     place = Path(path)
-    file = place / TOKENIZER_NAME if place.is_dir() else place
+    named = [place / TOKENIZER_NAME, *sorted(place.glob(f"*/{TOKENIZER_NAME}"))] if place.is_dir() else [place]
+    file = next((one for one in named if one.is_file()), named[0])
     if not file.is_file():
         raise ValueError(f"there is no tokenizer {file}; give a {TOKENIZER_NAME}, or the model's folder that has one")
     definition = file.read_text(encoding="utf-8", errors="replace")

@@ -47,7 +47,8 @@ def read(pairs, config, split="train", step=170):
         table, part = pairs_to_table(pairs[start : start + step]), ComparedRows(config)
         part.add(table, SPLITS.index(split))
         summary.add(table, split, 0, start)
-        rows.merge(ComparedRows.from_bytes(part.to_bytes()))
+        part.compact()
+        rows.merge(part)
     return rows, summary
 
 
