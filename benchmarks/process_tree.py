@@ -53,23 +53,35 @@ def run(command: Sequence[str], **environment: str) -> Cost:
 
 def _watch(process: subprocess.Popen[str], peak: list[float]) -> None:
     while process.poll() is None:
-        peak[0] = max(peak[0], _tree_mb(process.pid))
+        peak[0] = max(peak[0], tree_mb(process.pid))
         time.sleep(SAMPLED_EVERY)
 
 
-def _tree_mb(root: int) -> float:
+def tree_mb(root: int) -> float:
+    """Resident memory of a process and all below it; pages that they share count once (PSS)."""
+    return sum(map(_resident_mb, tree_of(root)))
+
+
+def tree_open_files(root: int) -> int:
+    """Open file descriptors of a process and all below it."""
+    count = 0
+    for pid in tree_of(root):
+        with contextlib.suppress(OSError):
+            count += len(os.listdir(f"/proc/{pid}/fd"))
+    return count
+
+
+def tree_of(root: int) -> set[int]:
+    """The process ids of a process and all below it."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
                 parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
     tree = {root}
-    while True:
-        more = {pid for pid, parent in parents.items() if parent in tree} - tree
-        if not more:
-            break
+    while more := {pid for pid, parent in parents.items() if parent in tree} - tree:
         tree |= more
-    return sum(map(_resident_mb, tree))
+    return tree
 
 
 def _resident_mb(pid: int) -> float:

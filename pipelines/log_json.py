@@ -24,6 +24,9 @@ P = ParamSpec("P")
 WORKER_LEVELS = {"WARN": "WARNING", "NOTICE": "INFO", "TRACE": "DEBUG", "UNSPECIFIED": "INFO"}
 _LOGGER = logging.getLogger("pairmill")
 _FIELDS = "pairmill_fields"
+# Beam's driver logs each entry of a local worker process here, as the text of its protocol buffer.
+_BEAM_WORKERS = logging.getLogger("apache_beam.runners.portability.local_job_service")
+_WORKER_MESSAGE = "Worker: %s"
 _LOG: list[JsonLog] = []
 """The log of the job that runs in this process; empty without `--log-json`."""
 
@@ -66,6 +69,7 @@ def begin(program: str, tokens: Sequence[str]) -> None:
         _LOG.append(log)
         logging.getLogger().addHandler(log)
         logging.captureWarnings(True)
+        _BEAM_WORKERS.setLevel(logging.WARNING)
 
 
 def end() -> None:
@@ -73,6 +77,7 @@ def end() -> None:
     while _LOG:
         logging.getLogger().removeHandler(_LOG.pop())
         logging.captureWarnings(False)
+        _BEAM_WORKERS.setLevel(logging.NOTSET)
 
 
 def is_on() -> bool:
@@ -129,17 +134,16 @@ def _said(record: logging.LogRecord) -> dict[str, Any]:
     """The event's own fields, or those of another library's or a worker's line."""
     if hasattr(record, _FIELDS):
         return getattr(record, _FIELDS)
-    message = record.getMessage()
-    if record.name == "root" and record.module == "worker_handlers":
-        return _said_by_worker(message)
-    said = {"message": message, "logger": record.name}
+    if record.msg == _WORKER_MESSAGE and record.args:
+        return _said_by_worker(str(record.args[0]))
+    said = {"message": record.getMessage(), "logger": record.name}
     if record.exc_info:
         said["trace"] = logging.Formatter().formatException(record.exc_info)
     return said
 
 
 def _said_by_worker(text: str) -> dict[str, Any]:
-    """Beam's driver logs a worker process's entry as the text form of its protocol buffer."""
+    """The fields of one entry."""
     try:
         entry = text_format.Parse(text, beam_fn_api_pb2.LogEntry())
     except text_format.ParseError:

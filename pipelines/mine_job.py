@@ -219,8 +219,10 @@ class MineUnit(beam.DoFn):
     def setup(self) -> None:
         """Called by Beam once a worker: what is imported and read by now (rules, models, grammars) stays to the end.
 
-        The garbage collector need not look at it again and again; that was a twentieth of mining web pages.
+        The garbage collector need not look at it again and again; that was a twentieth of mining web pages. What an
+        earlier job in this process had frozen is let go: its graph is garbage by now, some megabytes of it.
         """
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
 
