@@ -24,7 +24,7 @@ from miners.near_duplicates.runs import as_runs, join_runs, take_runs
 from miners.near_duplicates.shingles import side_runs
 from pipelines import storage
 from pipelines.dedupe_config import Comparison, DedupeConfig
-from pipelines.dedupe_existing import ExistingUnit, read_existing, signatures_path
+from pipelines.dedupe_existing import ExistingUnit, read_existing
 from pipelines.dedupe_input import Piece
 from pipelines.dedupe_keys import Contents, partition_of
 from pipelines.dedupe_match import Bands, bucket_candidates
@@ -74,8 +74,12 @@ def find_search(set_path: str, manifest: Manifest) -> SignatureSearch | None:
         signature_seed=settings["signatures"]["seed"],
     )
     units = tuple(
-        ExistingUnit(i, (Piece(storage.join(set_path, entry.path), entry.rows),), SPLITS.index(entry.split or "train"))
-        for i, entry in enumerate(data)
+        ExistingUnit(
+            number=number,
+            pieces=(Piece(storage.join(set_path, entry.path), entry.rows),),
+            split=SPLITS.index(entry.split or SPLITS[0]),
+        )
+        for number, entry in enumerate(data)
     )
     beyond = sum(unit.rows for unit in units if unit.split)
     leaks = sum(c.banding.bands for c in config.comparisons() if c.across_splits)
@@ -253,10 +257,9 @@ class _StoredSets:
         """The sets of a side of some rows."""
         places = np.searchsorted(self.references, references)
         both = ShingleRuns(self.hashes, self.offsets)
-        anchors, positives = (_gathered(both, 2 * places + i) for i in range(2))
-        return {JOINT: lambda: join_runs(anchors, positives), ANCHOR: lambda: anchors, POSITIVE: lambda: positives}[
-            side
-        ]()
+        if side == JOINT:
+            return join_runs(_gathered(both, 2 * places), _gathered(both, 2 * places + 1))
+        return _gathered(both, 2 * places + (side == POSITIVE))
 
 
 def _gathered(runs: ShingleRuns, places: np.ndarray) -> ShingleRuns:
@@ -289,8 +292,3 @@ def _verified(
         edges["similarity"], edges["side"] = similarity[enough], comparison.side
         found.append(edges)
     return np.concatenate(found)
-
-
-def has_signatures(set_path: str, manifest: Manifest) -> bool:
-    """Whether the files of signatures are there."""
-    return all(storage.exists(signatures_path(storage.join(set_path, entry.path))) for entry in manifest.data_files())
