@@ -25,7 +25,7 @@ from miners.audit.drops import drop_key
 from miners.audit.flow import ledger_flow
 from miners.audit.gates import figure_at
 from miners.audit.highlight import highlighted
-from miners.audit.shown_text import number, visible, words
+from miners.audit.shown_text import number, prose, visible, words
 
 SECTIONS = (
     ("first", "First look"),
@@ -70,7 +70,7 @@ def render_report(figures: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"visible": visible, "words": words, "highlighted": highlighted}
+    environment.filters |= {"visible": visible, "words": words, "prose": prose, "highlighted": highlighted}
     cards = sample_cards(figures)
     scripts = [Markup(text) for text in (get_plotlyjs(), _template("report.js"))]
     return environment.get_template("report.html").render(

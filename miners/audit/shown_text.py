@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from markupsafe import Markup, escape
+
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
@@ -18,6 +20,14 @@ def visible(text: str) -> str:
 def words(name: str) -> str:
     """A reason or a stage of the ledger as words: `too_few_passages` as "too few passages"."""
     return REASON_WORDS.get(name, name.replace("_", " "))
+
+
+def prose(text: str) -> Markup:
+    """A sentence of ours, or of one that quotes a stranger, as inert HTML: `names` between backticks as code."""
+    parts = visible(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(visible(text))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
 
 
 def number(value: float | None, style: str) -> str:

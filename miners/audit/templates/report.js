@@ -52,7 +52,7 @@
 
   // The samples: a search over all their text, and a choice in every list.
   const PAGE = 20;
-  const byId = (id) => document.getElementById(id);
+  const byId = (name) => document.getElementById(`samples-${name}`);
   const search = byId("search"), why = byId("why"), found = byId("found"), more = byId("more"), nothing = byId("nothing");
   const choices = [...document.querySelectorAll("[data-filter]")];
   const cards = [...document.querySelectorAll("#cards > article")].map((card) => ({
@@ -106,7 +106,7 @@
     clear();
     why.value = key;
     changed();
-    byId("samples").scrollIntoView();
+    document.getElementById("samples").scrollIntoView();
     why.focus({ preventScroll: true });
   }
 

@@ -96,7 +96,7 @@ def opened(browser, page_file):
 @pytest.fixture
 def page(opened):
     """The page without a filter set."""
-    opened.locator("#clear").click()
+    opened.locator("#samples-clear").click()
     return opened
 
 
@@ -128,14 +128,14 @@ def test_a_chart_can_be_kept_as_a_picture(opened):
 
 def test_search_looks_at_all_samples_and_marks_what_it_found(page):
     before = visible_cards(page).count()
-    page.locator("#search").fill("LONELY 3")
+    page.locator("#samples-search").fill("LONELY 3")
     assert 0 < visible_cards(page).count() < before
     assert all("lonely" in text for text in visible_cards(page).all_inner_texts())
     assert page.evaluate("CSS.highlights.get('found').size") > 0
-    page.locator("#search").fill("no such words anywhere")
+    page.locator("#samples-search").fill("no such words anywhere")
     assert visible_cards(page).count() == 0
-    assert page.locator("#nothing").is_visible()
-    page.locator("#clear").click()
+    assert page.locator("#samples-nothing").is_visible()
+    page.locator("#samples-clear").click()
     assert visible_cards(page).count() == before
 
 
@@ -143,28 +143,28 @@ def test_filters_cut_and_add_up(page):
     page.locator("[data-filter=kind]").select_option("docstring_code")
     kinds = {card.get_attribute("data-kind") for card in visible_cards(page).all()}
     assert kinds == {"docstring_code"}
-    code = page.locator("#found").inner_text()
+    code = page.locator("#samples-found").inner_text()
     page.locator("[data-filter=language]").select_option("de")
     assert visible_cards(page).count() == 0
     page.locator("[data-filter=language]").select_option("python")
-    assert page.locator("#found").inner_text() == code
-    page.locator("#why").select_option("positive_chars:highest")
+    assert page.locator("#samples-found").inner_text() == code
+    page.locator("#samples-why").select_option("positive_chars:highest")
     assert visible_cards(page).count() == 3
     assert all("most positive, characters" in text for text in visible_cards(page).all_inner_texts())
 
 
 def test_more_are_shown_on_request(page):
     first = visible_cards(page).count()
-    total = int(re.match(r"(\d+) of", page.locator("#found").inner_text())[1])
+    total = int(re.match(r"(\d+) of", page.locator("#samples-found").inner_text())[1])
     assert first == 20 < total
-    while page.locator("#more").is_visible():
-        page.locator("#more").click()
+    while page.locator("#samples-more").is_visible():
+        page.locator("#samples-more").click()
     assert visible_cards(page).count() == total
 
 
 def test_a_click_on_a_drop_shows_its_samples(page):
     page.locator("button[data-drop='mine-code/function/no_docstring']").click()
-    assert page.locator("#why").input_value() == "mine-code/function/no_docstring"
+    assert page.locator("#samples-why").input_value() == "mine-code/function/no_docstring"
     assert visible_cards(page).count() == 5
     assert all("lonely" in text for text in visible_cards(page).all_inner_texts())
     page.wait_for_function("document.querySelector('#samples').getBoundingClientRect().top < 200")
@@ -175,7 +175,7 @@ def test_a_click_on_a_stream_shows_its_samples(page):
     at = keys.index("mine-code/function/no_docstring")
     page.evaluate("document.querySelector('#ledger').scrollIntoView()")
     page.locator(".sankey-link").nth(at).click(force=True)
-    assert page.locator("#why").input_value() == "mine-code/function/no_docstring"
+    assert page.locator("#samples-why").input_value() == "mine-code/function/no_docstring"
 
 
 def test_a_drop_without_samples_says_which_flag_keeps_them(page):

@@ -13,7 +13,7 @@ from miners.audit.figures import audit_figures, wanted_places
 from miners.audit.gates import Gates, figure_at
 from miners.audit.report import render_report
 from miners.audit.samples import shown_row
-from miners.audit.shown_text import number, visible
+from miners.audit.shown_text import number, prose, visible
 from miners.audit.summary import AuditConfig, Summary
 from schemas.pair import Provenance, make_pair, pairs_to_table
 
@@ -162,6 +162,19 @@ def test_strangers_text_is_shown_as_text(manifest):
 def test_text_of_scripts_that_run_from_the_right_is_left_alone():
     assert visible("שלום\n\tعالم") == "שלום\n\tعالم"
     assert visible("a\r\nb\rc") == "a\nb⟨U+000D⟩c"
+
+
+def test_names_in_prose_are_code_and_the_rest_inert():
+    assert prose("Run `pairmill <b>` now.") == "Run <code>pairmill &lt;b&gt;</code> now."
+    assert prose("an odd ` <i>") == "an odd ` &lt;i&gt;"
+
+
+def test_every_name_of_an_element_is_its_own(pairs, manifest):
+    page = Page(render_report(audited(pairs, manifest)))
+    names = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(names) == len(set(names)) > 8
+    linked = [attrs["href"][1:] for tag, attrs in page.tags if tag == "a" and attrs["href"].startswith("#")]
+    assert set(linked) <= set(names) and len(linked) > 6
 
 
 def test_an_empty_set_has_a_page(manifest):
