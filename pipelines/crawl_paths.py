@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import xxhash
 
 from pipelines import storage
-from pipelines.http_files import Transfer
+from pipelines.http_files import Transfer, is_http
 from pipelines.options import UsageError
 from schemas.ids import length_prefixed
 
@@ -60,7 +60,16 @@ def sample_paths(paths: Sequence[str], sample: float | int, seed: int) -> list[s
 def crawl_files(paths: Sequence[str], base_url: str, transfer: Transfer | None = None) -> list[storage.FileInfo]:
     """The files of a crawl's list: each path below `base_url`, or as it is where it is a URL itself.
 
-    A file that is not there stays in the result: mining it will fail, and will be counted.
+    A file that is not there stays in the result: mining it will fail, and will be counted. Lists come from elsewhere:
+    UsageError for one that leads out of `base_url`, or to a file system that is neither http(s) nor that of `base_url`.
     """
     places = [path if "://" in path else storage.join(base_url, path.lstrip("/")) for path in paths]
+    if odd := next((path for path in paths if not _is_allowed(path, base_url)), None):
+        raise UsageError(f"the list of crawl paths names {odd[:100]!r}, which leads out of what --base-url names")
     return sorted(storage.describe(places, transfer), key=lambda info: info.path)
+
+
+def _is_allowed(path: str, base_url: str) -> bool:
+    if "://" not in path:
+        return ".." not in path.replace("\\", "/").split("/") and "\0" not in path
+    return is_http(path) or path.startswith(base_url.rstrip("/") + "/")

@@ -31,9 +31,9 @@ class CrawlServer:
 
     well: as a good server; no_ranges: the whole file whatever was asked; cut: three fifths of what it announces, then
     the connection closes; stall: three fifths, then nothing for seconds; hang: nothing at all for seconds; any number:
-    that status (429 asks for a second's pause); loop: a redirect to itself; moved: a redirect to the file of the same
-    name below /at/; no_length: three fifths of the file and no word of its length; no_chunks: the whole file in chunks;
-    no_chunks_cut: three fifths of them.
+    that status (429 asks for a second's pause); to URL: a redirect; loop: one to itself; moved: one to the file of the
+    same name below /at/; no_length: three fifths of the file and no word of its length; no_chunks: the whole file in
+    chunks; no_chunks_cut: three fifths of them.
     """
 
     def __init__(self) -> None:
@@ -76,6 +76,8 @@ class CrawlServer:
                     elif behaviour.isdigit() or name not in crawl.files:
                         headers = {"Retry-After": "1"} if behaviour == "429" else {}
                         self._answer(int(behaviour) if behaviour.isdigit() else 404, headers, b"no")
+                    elif behaviour.startswith("to "):
+                        self._answer(302, {"Location": behaviour.removeprefix("to ")}, b"")
                     elif behaviour in ("loop", "moved"):
                         self._answer(302, {"Location": self.path if behaviour == "loop" else f"/at/{name}"}, b"")
                     else:
