@@ -48,7 +48,7 @@ class Gates:
     min_pairs: int | None = None
 
 
-_FIGURES = {
+FIGURE_OF = {
     "max_duplicate_share": "duplicate_share",
     "max_false_negative_rate_at_16384": "false_negatives.at_16384",
     "max_near_duplicate_share": "near_duplicates.share",
@@ -101,9 +101,9 @@ def gate_results(gates: Gates, figures: Mapping[str, Any]) -> list[dict[str, Any
     for name, threshold in asdict(gates).items():
         if threshold is None:
             continue
-        value = figure_at(figures, _FIGURES[name])
+        value = figure_at(figures, FIGURE_OF[name])
         ok = value is None or (value <= threshold if name.startswith("max_") else value >= threshold)
-        result = {"gate": name, "threshold": threshold, "value": value, "figure": _FIGURES[name], "passed": bool(ok)}
+        result = {"gate": name, "threshold": threshold, "value": value, "figure": FIGURE_OF[name], "passed": bool(ok)}
         results.append({**result, "style": gate_style(name)})
     return results
 

@@ -1,8 +1,10 @@
 """Gates: read with care, held against the right figures."""
 
+from dataclasses import fields
+
 import pytest
 
-from miners.audit.gates import Gates, gate_results, parse_gates
+from miners.audit.gates import FIGURE_OF, Gates, check_flags, gate_results, gate_style, parse_gates
 
 FIGURES = {
     "duplicate_share": 0.03,
@@ -53,3 +55,25 @@ def test_no_training_rows_pass_the_gate_of_false_negatives():
     figures = FIGURES | {"false_negatives": {"at_16384": None}}
     [result] = gate_results(Gates(max_false_negative_rate_at_16384=0.0), figures)
     assert result["passed"]
+
+
+def test_every_gate_has_a_figure_and_a_style():
+    names = {field.name for field in fields(Gates)}
+    assert names == set(FIGURE_OF)
+    for name in names:
+        value = 3 if gate_style(name) == "count" else 0.5
+        assert getattr(parse_gates(f"{name}: {value}".encode(), "g.yaml"), name) == value
+
+
+@pytest.mark.parametrize("text", [b"max_secrets: 0.5", b"max_leaks: -1", b"max_markup_share: 3"])
+def test_counts_are_whole_and_shares_below_one(text):
+    with pytest.raises(ValueError, match="must"):
+        parse_gates(text, "g.yaml")
+
+
+def test_a_gate_on_what_is_not_measured_is_refused():
+    gates = Gates(max_contamination_share=0.0, max_excluded_license_share=0.0)
+    with pytest.raises(ValueError, match="max_contamination_share needs --decontaminate"):
+        check_flags(gates, ["--licenses"])
+    check_flags(gates, ["--licenses", "--decontaminate"])
+    check_flags(Gates(max_secrets=0), [])
