@@ -70,3 +70,11 @@ def test_commands_and_links_are_real(document):
         assert command in COMMANDS, f"{document.name} names `pairmill {command}`"
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
         assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_tests_that_a_page_names_are_there(document):
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", document.read_text(encoding="utf-8"))
+    for path, name in named:
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), f"{document.name} names {path}::{name}"
+    assert named or document.name != "security.md"
