@@ -19,7 +19,7 @@ END_WORDS = {"lowest": "least", "highest": "most"}
 
 
 def sample_cards(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rows of the random samples and the extremes, each with `why` (keys to filter by) and `notes` (its values)."""
+    """The rows of the samples, the extremes and the checks, each with `why` (keys for filters) and `notes` (values)."""
     cards: dict[str, dict[str, Any]] = {}
     for block in figures["samples"]:
         for row in block["rows"]:
@@ -31,6 +31,11 @@ def sample_cards(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
             value = row["value"]
             shown = number(int(value) if value == int(value) else value, "count" if value == int(value) else "decimal")
             card["notes"].append(f"{extreme_words(block)}: {shown}")
+    for block in figures["found_rows"]:
+        for row in block["rows"]:
+            card = _card(cards, row)
+            card["why"].append(found_key(block))
+            card["notes"].append(found_words(block))
     return list(cards.values())
 
 
@@ -38,6 +43,8 @@ def sample_choices(figures: Mapping[str, Any]) -> list[tuple[str, list[tuple[str
     """What can be chosen to be shown, as (heading, (key, words) …): random pairs, extremes, and reasons of drops."""
     extremes = {extreme_key(block): extreme_words(block).capitalize() for block in figures["extremes"]}
     choices = [("Pairs of the set", [(RANDOM, "Random pairs"), *extremes.items()])]
+    found = [(found_key(block), found_words(block).capitalize()) for block in figures["found_rows"] if block["rows"]]
+    choices.append(("What checks found", found))
     for job in dict.fromkeys(drop["job"] for drop in figures["drops"]):
         reasons = [(drop["key"], _drop_words(drop)) for drop in figures["drops"] if drop["job"] == job]
         choices.append((f"Left out by pairmill {job}", reasons))
@@ -58,6 +65,16 @@ def extreme_words(block: Mapping[str, Any]) -> str:
     """An end of a signal in words: "most anchor, words"."""
     signal = SIGNAL_WORDS.get(block["signal"]) or words(block["signal"])
     return f"{END_WORDS[block['end']]} {signal}"
+
+
+def found_key(block: Mapping[str, Any]) -> str:
+    """The name by which a filter finds the examples of a check."""
+    return f"{block['check']}:{block['what']}"
+
+
+def found_words(block: Mapping[str, Any]) -> str:
+    """What a check found, in words: "overlap: almost nothing"."""
+    return f"{words(block['check'])}: {words(block['what'])}"
 
 
 def shown_drops(figures: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

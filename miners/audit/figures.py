@@ -25,6 +25,7 @@ from miners.audit.lineage import ancestor_figures, feed_figures, stage_figures
 from miners.audit.place import Place
 from miners.audit.repeats import Top, cluster_figures, repeat_figures, shared_between_splits, top_values
 from miners.audit.summary import MEASURES, Summary, source_hash
+from miners.audit.text_checks import LANGUAGE, MARKUP, OVERLAP
 from schemas.manifest import Manifest
 from schemas.pair import SPLITS
 
@@ -33,6 +34,7 @@ SHOWN_LABELS = 40
 SHOWN_FAILURES = 20
 QUANTILES = {"p5": 0.05, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95}
 GATED_BATCH = 16384
+SHOWN_CHECKS = (OVERLAP, LANGUAGE, MARKUP)
 CAUSES = ("any", "same_anchor", "same_positive", "same_cluster")
 
 
@@ -46,8 +48,9 @@ def wanted_places(summary: Summary) -> list[Place]:
 
 
 def wanted_row_ids(summary: Summary) -> set[str]:
-    """The rows that examples of removals name: to be looked up, in this set and in those that it was made of."""
-    return evidence_row_ids(evidence_figures(summary.removals, ""))
+    """The rows that examples of removals and checks name: to be looked up, here and in the sets before this one."""
+    found = {row_id for _, _, row_ids in _found_ids(summary) for row_id in row_ids}
+    return found | evidence_row_ids(evidence_figures(summary.removals, ""))
 
 
 def audit_figures(
@@ -97,11 +100,26 @@ def audit_figures(
         {"kind": kind, "signal": signal, "end": end, "rows": [{"value": v, **shown[place]} for v, place in found]}
         for (kind, signal, end), found in sorted(summary.extremes.found.items())
     ]
+    figures["found_rows"] = [
+        {"check": check, "what": what, "rows": [named[row_id] for row_id in row_ids if row_id in named]}
+        for check, what, row_ids in _found_ids(summary)
+        if named
+    ]
     figures |= extra_figures(summary, asked or Asked(), manifest, shown)
     add_check_figures(figures, summary.checks, _repeated_ids(summary), measured or Measured(), shown)
     figures["findings"] = findings(figures)
     figures["gates"] = gate_results(gates, figures) if gates else []
     return figures
+
+
+def _found_ids(summary: Summary) -> list[tuple[str, str, list[str]]]:
+    """(check, what of it, row_ids of examples) of the checks whose rows may be shown whole: none of people's data."""
+    by_name = sorted(summary.checks.texts.tallies.by_name.items())
+    return [
+        (check, what, [example.row_id for example in tally.examples])
+        for (check, what), tally in by_name
+        if what and check in SHOWN_CHECKS
+    ]
 
 
 def _set_figures(manifest: Manifest, set_path: str, summary: Summary) -> dict[str, Any]:
