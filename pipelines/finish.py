@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from pipelines import storage
 from pipelines.attribution import AttributionSums
-from pipelines.runs import BEAT_NAME, TEMPORARY_FOLDER, Run, read_run
+from pipelines.runs import BEAT_NAME, PROGRESS_NAME, TEMPORARY_FOLDER, Run, delete_temporary, read_run
 from pipelines.set_files import load_result
 from schemas.card import card
 from schemas.finished import file_entry, finished_manifest
@@ -78,7 +78,8 @@ def finish_pair_set(
 
 def clean_after(output: str, temp: str | None = None) -> None:
     """Delete temporary files; only after the manifest is written, since an attempt may still read them."""
-    storage.delete([storage.join(output, name) for name in (BEAT_NAME, TEMPORARY_FOLDER)])
+    storage.delete([storage.join(output, name) for name in (BEAT_NAME, PROGRESS_NAME, TEMPORARY_FOLDER)])
+    delete_temporary(output)
     if temp is not None:
         storage.delete([temp])
 

@@ -111,12 +111,12 @@ def _take(
             raise UsageError(
                 f"{output} was begun with other settings or inputs; give the same ones to --resume, or --overwrite"
             )
-        _delete_temporary(output)
+        delete_temporary(output)
         _write_beat(output, 0)
         return begun
     if finished or begun is not None:
         storage.delete([storage.join(output, name) for name in OWN_NAMES])
-    _delete_temporary(output)
+    delete_temporary(output)
     if begun is not None and temp is not None:
         storage.delete([storage.join(temp, begun.run_id)])
     run = Run(uuid.uuid4().hex, wanted)
@@ -131,9 +131,10 @@ def _take(
 @contextmanager
 def _alone(output: str) -> Iterator[None]:
     """One job at a time looks at a local folder and takes it; where there are no locks, the block runs as it is."""
-    if not storage.is_local(output) or not os.path.isdir(output):
+    if not storage.is_local(output) or (os.path.exists(output) and not os.path.isdir(output)):
         yield
         return
+    os.makedirs(output, exist_ok=True)
     handle = os.open(output, os.O_RDONLY)
     try:
         with suppress(ImportError, OSError):
@@ -145,7 +146,7 @@ def _alone(output: str) -> Iterator[None]:
         os.close(handle)
 
 
-def _delete_temporary(output: str) -> None:
+def delete_temporary(output: str) -> None:
     """Files that were being written when an earlier run died."""
     for folder in ("", UNITS_FOLDER, *FILE_FOLDERS):
         for info in storage.list_files(storage.join(output, folder) if folder else output):
