@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 from rich.console import Console
 
@@ -41,7 +42,7 @@ from pipelines import storage
 from pipelines.audit_contamination import FindContamination, contamination_figures, find_decontamination
 from pipelines.audit_drops import SummariseRejects, load_made_of, named_rows, rejects_files
 from pipelines.audit_extras import find_extras
-from pipelines.audit_files import DataFile, open_parquet
+from pipelines.audit_files import DataFile, open_parquet, rows_at
 from pipelines.audit_near import near_thresholds, search_near
 from pipelines.audit_signatures import SignatureSearch, find_search, leaked_rows
 from pipelines.dedupe_contamination import Decontamination
@@ -57,7 +58,6 @@ from schemas.pair import schema_of_version
 REPORT_NAME = "report.html"
 FIGURES_NAME = "audit.json"
 GATE_FAILED = 1
-_CHECKED = list(CHECKED_COLUMNS)
 END = None
 """Travels beside the files, so that the audit of an empty set ends too."""
 
@@ -120,9 +120,9 @@ class SummariseFile(beam.DoFn):
                     summary.add_evidence(table)
                 else:
                     summary.add(table, file.split, file.index, rows)
-                    places = pa.array(summary.checks.add(table))
+                    places = summary.checks.add(table)
                     if len(places):
-                        summary.checks.add_texts(parquet.read_row_group(group, columns=_CHECKED).take(places))
+                        summary.checks.add_texts(rows_at(parquet, group, CHECKED_COLUMNS, places))
                     if removed.lists:
                         summary.checks.add_removed(table, removed.names(table))
                 rows += table.num_rows
@@ -132,6 +132,7 @@ class SummariseFile(beam.DoFn):
                 "run `pairmill verify` on the set"
             )
         yield "", summary.to_bytes()
+        pa.default_memory_pool().release_unused()
 
 
 class WriteAudit(beam.DoFn):
@@ -325,8 +326,8 @@ def _read_shown(set_path: str, files: Sequence[SetFile], places: Sequence[Place]
                 end = start + parquet.metadata.row_group(group).num_rows
                 here = [place for place in waiting if start <= place.row < end]
                 if here:
-                    table = parquet.read_row_group(group, columns=list(SHOWN_COLUMNS))
-                    rows = table.take([place.row - start for place in here]).to_pylist()
+                    at = np.array([place.row - start for place in here])
+                    rows = rows_at(parquet, group, SHOWN_COLUMNS, at).to_pylist()
                     shown |= {
                         place: shown_row(row, files[index].split, set_path)
                         for place, row in zip(here, rows, strict=True)

@@ -22,7 +22,7 @@ from miners.audit.place import Place
 from miners.audit.summary import SUMMARY_COLUMNS, AuditConfig, Summary
 from miners.audit.tokens import TokenLengths, read_tokenizer
 from pipelines import storage
-from pipelines.audit_files import DataFile, open_parquet
+from pipelines.audit_files import DataFile, open_parquet, rows_at
 from pipelines.options import UsageError
 from pipelines.pair_scores import PairScores, find_scores
 from pipelines.set_files import check_files, load_manifest
@@ -120,9 +120,14 @@ class CountTokens(beam.DoFn):
         """Gives ("", a summary)."""
         summary = Summary(self.config)
         rate = min(1.0, TOKEN_ROWS / max(self.config.rows, 1))
-        for _, table in _tables(file, ["row_id", "kind", "anchor", "positive"]):
-            chosen = np.flatnonzero(sampled(_keys(table, self.config), rate))
-            _count(summary.extras.tokens, table.take(chosen), self.definition)
+        with storage.open_read(file.path) as stream:
+            parquet = open_parquet(stream, file.path)
+            for group in range(parquet.num_row_groups):
+                keys = _keys(parquet.read_row_group(group, columns=["row_id"]), self.config)
+                chosen = np.flatnonzero(sampled(keys, rate))
+                if len(chosen):
+                    rows = rows_at(parquet, group, ["kind", "anchor", "positive"], chosen)
+                    _count(summary.extras.tokens, rows, self.definition)
         yield "", summary.to_bytes()
 
 

@@ -91,6 +91,7 @@ class Summary:
     extras: Extras = field(default_factory=Extras)
     """Of another set, of scores and of a tokenizer, where they were asked for."""
     _hashes: list[np.ndarray] = field(default_factory=list)
+    _in_order: bool = False
 
     def __post_init__(self) -> None:
         self.extremes = Extremes(self.config.shown_extremes)
@@ -121,6 +122,7 @@ class Summary:
         rows = _hash_rows(table, sources, SPLITS.index(split), file, first_row, self.config.seed)
         self._count_values(rows, SPLITS.index(split))
         self._hashes.append(rows[sampled(rows["key"], self.config.rate)])
+        self._in_order = False
         for kind, language, at in _blocks(kinds, languages):
             for name in MEASURES:
                 values = measures[name][at]
@@ -159,17 +161,20 @@ class Summary:
         for rule, removals in other.removals.items():
             self.removals.setdefault(rule, Removals()).merge(removals)
         self._hashes.extend(other._hashes)
+        self._in_order = False
 
     def row_hashes(self) -> np.ndarray:
         """The sampled rows' hashes (`ROW_TYPE`), by key."""
-        rows = np.concatenate([np.zeros(0, dtype=ROW_TYPE), *self._hashes])
-        return rows[np.lexsort((rows["row"], rows["file"], rows["key"]))]
+        if not self._in_order:
+            rows = np.concatenate([np.zeros(0, dtype=ROW_TYPE), *self._hashes])
+            self._hashes, self._in_order = [rows[np.lexsort((rows["row"], rows["file"], rows["key"]))]], True
+        return self._hashes[0]
 
     def compact(self) -> None:
         """Sum up what was added."""
         for counts in self.values.values():
             counts.compact()
-        self._hashes = [self.row_hashes()]
+        self.row_hashes()
         self.extras.compact()
 
     def to_bytes(self) -> bytes:
