@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from miners.audit.hashing import hash_strings
+from miners.audit.redaction import redacted
 from schemas.side_hash import normalize_text
 
 LEAST_CHARS = 24
@@ -77,7 +78,7 @@ def boilerplate(lines: SideLines) -> tuple[int, list[dict[str, Any]]]:
     order = common[np.lexsort((found["line"][starts[common]], -groups[common]))][:SHOWN]
     top = [
         {
-            "line": lines.beginnings[int(found["line"][starts[i]])],
+            "line": redacted(lines.beginnings[int(found["line"][starts[i]])]),
             "rows": int(rows[i]),
             "groups": int(groups[i]),
         }

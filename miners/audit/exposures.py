@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
+from miners.audit.redaction import RULES, with_placeholders
 from miners.audit.tallies import excerpt_at
-from miners.web.privacy import Finding, PrivacyConfig, findings
+from miners.web.privacy import findings
 
 SECRETS, PERSONAL = "secrets", "personal_data"
-_RULES = PrivacyConfig()
 
 
 class Exposure(NamedTuple):
@@ -27,10 +26,10 @@ def exposures(text: str) -> list[Exposure]:
     A placeholder that a miner left is nothing. What may look like a secret in a digest of hexadecimal digits is left
     out there too.
     """
-    found = findings(text, _RULES)
+    found = findings(text, RULES)
     if not found:
         return []
-    redacted, places = _redacted(text, found)
+    redacted, places = with_placeholders(text, found)
     return [
         Exposure(
             SECRETS if one.kind == "secrets" else PERSONAL,
@@ -39,15 +38,3 @@ def exposures(text: str) -> list[Exposure]:
         )
         for one, place in zip(found, places, strict=True)
     ]
-
-
-def _redacted(text: str, found: Sequence[Finding]) -> tuple[str, list[int]]:
-    """The text with all placeholders, and where each stands."""
-    pieces, places, position, length = [], [], 0, 0
-    for one in found:
-        kept = text[position : one.start]
-        places.append(length + len(kept))
-        pieces += [kept, one.placeholder]
-        length += len(kept) + len(one.placeholder)
-        position = one.end
-    return "".join((*pieces, text[position:])), places

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from miners.audit.redaction import redacted
 from schemas.side_hash import anchor_is_code, positive_is_code, side_hash
 
 SHOWN_COLUMNS = (
@@ -24,12 +25,16 @@ SHOWN_COLUMNS = (
 )
 """What is read again of a row that is shown."""
 EXCERPT_CHARS = 1500
+_BEYOND = 500
 _SCP_REMOTE = re.compile(r"^git@([A-Za-z0-9.-]+):(.+)$")
 _HOST_PATH = re.compile(r"^(github\.com|gitlab\.com|bitbucket\.org|codeberg\.org)/")
 
 
 def shown_row(row: Mapping[str, Any], split: str, set_path: str) -> dict[str, Any]:
-    """A row of `SHOWN_COLUMNS` as plain values for the report; texts are excerpts, with the characters left off."""
+    """A row of `SHOWN_COLUMNS` as plain values for the report.
+
+    Texts are excerpts, with the characters left off, and placeholders in place of secrets and personal data.
+    """
     provenance = {k: v for k, v in (row["provenance"] or {}).items() if v is not None}
     anchor, positive = row["anchor"], row["positive"]
     return {
@@ -39,9 +44,9 @@ def shown_row(row: Mapping[str, Any], split: str, set_path: str) -> dict[str, An
         "source": row["source"],
         "language": row["language"],
         "group": row["group"],
-        "anchor": anchor[:EXCERPT_CHARS],
+        "anchor": _excerpt(anchor),
         "anchor_left_off": max(0, len(anchor) - EXCERPT_CHARS),
-        "positive": positive[:EXCERPT_CHARS],
+        "positive": _excerpt(positive),
         "positive_left_off": max(0, len(positive) - EXCERPT_CHARS),
         "place": place_of(provenance),
         "link": link_of(provenance),
@@ -50,6 +55,11 @@ def shown_row(row: Mapping[str, Any], split: str, set_path: str) -> dict[str, An
         "explain": explain_command(set_path, row["row_id"]),
         "hashes_hold": hashes_hold(row),
     }
+
+
+def _excerpt(text: str) -> str:
+    """What is shown of a text; what lies across its end is looked for too."""
+    return redacted(text[: EXCERPT_CHARS + _BEYOND])[:EXCERPT_CHARS]
 
 
 def hashes_hold(row: Mapping[str, Any]) -> bool:

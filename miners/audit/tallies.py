@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from miners.audit.redaction import redacted
 from miners.audit.samples import explain_command
 
 EXAMPLES = 5
@@ -19,12 +20,11 @@ class Example:
     row_id: str
     side: str
     excerpt: str
-    """Already redacted where it shows something that must not be shown."""
 
     def figures(self, set_path: str) -> dict[str, Any]:
-        """As plain values for the report."""
+        """As plain values for the report, the excerpt without secrets and personal data."""
         command = explain_command(set_path, self.row_id)
-        return {"row_id": self.row_id, "side": self.side, "excerpt": self.excerpt, "explain": command}
+        return {"row_id": self.row_id, "side": self.side, "excerpt": redacted(self.excerpt), "explain": command}
 
 
 @dataclass

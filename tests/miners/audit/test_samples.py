@@ -3,6 +3,8 @@
 import pytest
 
 from miners.audit.samples import EXCERPT_CHARS, explain_command, link_of, place_of, shown_row
+from schemas import Provenance, make_pair
+from schemas.pair import pairs_to_table
 
 CODE = {"revision": "v1.2", "path": "src/a b.py", "start_line": 3, "end_line": 9, "symbol": "f"}
 
@@ -57,3 +59,18 @@ def test_long_sides_are_cut_and_say_so():
     assert shown["explain"] == explain_command("my set", "0" * 32)
     assert "'my set'" in shown["explain"]
     assert shown["hashes_hold"] is False
+
+
+def test_what_is_shown_holds_no_secret():
+    row = make_pair(
+        kind="neighbor_text",
+        language="en",
+        anchor="Write to anna.k@verlag-nord.de about it. " + "x " * 720 + "key AKIAQX3M0RT2YZ7EXAMQ ends",
+        positive="The second passage.",
+        place=("f", 0),
+        group=None,
+        provenance=Provenance(),
+    )
+    shown = shown_row(pairs_to_table([row]).to_pylist()[0], "train", "set")
+    assert "anna.k" not in shown["anchor"] and "AKIA" not in shown["anchor"]
+    assert shown["hashes_hold"]
