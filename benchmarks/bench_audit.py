@@ -23,7 +23,9 @@ import random
 import tempfile
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
@@ -32,7 +34,7 @@ from benchmarks.bench_dedupe import recombined
 from benchmarks.made_pair_set import write_pair_set
 from benchmarks.process_tree import Cost, run
 from benchmarks.real_texts import functions
-from schemas import Provenance, make_pair
+from schemas import Provenance, make_pair, read_pair_set
 from schemas.manifest import MANIFEST_NAME
 from schemas.pair import Pair, pairs_to_table
 from schemas.pair_set import read_manifest
