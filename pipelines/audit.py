@@ -38,7 +38,7 @@ from miners.audit.place import Place
 from miners.audit.samples import SHOWN_COLUMNS, shown_row
 from miners.audit.shown_text import number
 from miners.code.license_expressions import license_policy
-from pipelines import storage
+from pipelines import log_json, storage
 from pipelines.audit_contamination import FindContamination, contamination_figures, find_decontamination
 from pipelines.audit_drops import SummariseRejects, load_made_of, named_rows, rejects_files
 from pipelines.audit_extras import find_extras
@@ -350,7 +350,10 @@ def _report(output: str, *, quiet: bool) -> int:
     for gate in failed:
         style = gate["style"]
         line = f"gate {gate['gate']} failed: {number(gate['value'], style)}, not {number(gate['threshold'], style)}"
-        console.print(line, style="red", markup=False)
+        if log_json.is_on():
+            log_json.warn(line, gate=gate["gate"], value=gate["value"], threshold=gate["threshold"])
+        else:
+            console.print(line, style="red", markup=False)
     print(f"{storage.join(output, REPORT_NAME)}: {figures['pairs']['total']:,} pairs audited")
     return GATE_FAILED if failed else 0
 

@@ -12,7 +12,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pairmill.cli import COMMANDS
-from pipelines import log_json
+from pipelines import audit, log_json, mine_code
 from pipelines.running import run_pipeline
 from schemas.pair_set import read_manifest
 
@@ -79,3 +79,13 @@ def test_without_the_flag_sentences_stay_sentences(capsys):
     log_json.event("progress")
     log_json.warn("warning: validation is small")
     assert capsys.readouterr().err == "warning: validation is small\n"
+
+
+def test_a_gate_of_the_audit_that_fails_is_a_line(repository, tmp_path, capfd):
+    assert mine_code.main(["--input", str(repository), "--output", str(tmp_path / "set"), "--workers", "1"]) == 0
+    (tmp_path / "gates.yaml").write_text("min_pairs: 1000\n")
+    capfd.readouterr()
+    flags = ["--input", str(tmp_path / "set"), "--output", str(tmp_path / "audit"), "--workers", "1", "--log-json"]
+    assert audit.main([*flags, "--gates", str(tmp_path / "gates.yaml")]) == 1
+    (gate,) = [line for line in objects(capfd.readouterr().err) if line["event"] == "warning"]
+    assert (gate["gate"], gate["value"], gate["threshold"]) == ("min_pairs", 2, 1000)
