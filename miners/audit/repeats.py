@@ -78,13 +78,16 @@ def cluster_figures(summary: Summary) -> dict[str, Any] | None:
     """Clusters of near-duplicates that were left together; None before dedupe, and of a sampled set."""
     if not summary.clustered or summary.config.rate < 1:
         return None
-    _, counts = np.unique(summary.row_hashes()["cluster"], return_counts=True)
+    rows = summary.row_hashes()
+    _, counts = np.unique(rows["cluster"], return_counts=True)
+    _, splits = np.unique(np.unique(rows[["cluster", "split"]])["cluster"], return_counts=True)
     shared = counts[counts > 1]
     return {
         "shared": len(shared),
         "rows": int(shared.sum()),
         "rows_share": int(shared.sum()) / summary.rows,
         "largest": int(counts.max()),
+        "in_several_splits": int((splits > 1).sum()),
     }
 
 

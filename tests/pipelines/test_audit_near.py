@@ -3,6 +3,7 @@
 import json
 import pydoc_data.topics
 import random
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -126,3 +127,9 @@ def test_a_large_cluster_is_found_whole(texts):
     kinds = ["neighbor_text"] * 400
     search.add(Batch(0, 0, 0, kinds, names, [q.anchor for q in queries], [q.positive for q in queries]))
     assert len(search.found.sampled_duplicates.found) == 400
+
+
+def test_a_cluster_in_several_splits_is_counted(texts, tmp_path, make_pair_set):
+    rows = [replace(pair(i, texts[2 * i], texts[2 * i + 1]), cluster=i // 2) for i in range(12)]
+    figures = audited(make_pair_set(rows[:9], validation=rows[9:]), tmp_path)
+    assert (figures["clusters"]["shared"], figures["clusters"]["in_several_splits"]) == (6, 1)
