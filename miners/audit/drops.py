@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from miners.audit.hashing import hash_strings
+from miners.audit.redaction import redacted
 from miners.audit.samples import link_of, place_of
 from schemas.ledger import REMOVAL
 
@@ -108,7 +109,7 @@ def _reject(row: Mapping[str, Any]) -> dict[str, Any]:
     provenance = {k: v for k, v in (row["provenance"] or {}).items() if v is not None}
     return {
         "from": "rejects",
-        "excerpt": row["excerpt"],
+        "excerpt": redacted(row["excerpt"] or ""),
         "place": place_of(provenance),
         "link": link_of(provenance),
         "path": provenance.get("path"),

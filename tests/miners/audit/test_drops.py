@@ -61,6 +61,14 @@ def test_each_reason_has_an_entry_with_samples_or_a_hint():
     assert entries["mine-code/file/empty"]["hint"] == "The rejects that were kept hold none of this reason."
 
 
+def test_an_excerpt_holds_no_personal_data():
+    drops = Drops()
+    reject = Reject("function", "no_docstring", Provenance(path="p.py"), "def f(): mail('jane.roe@example.org')")
+    drops.add(rejects_to_table([reject]), "mine-code", 0)
+    samples = [sample for entry in drop_figures(figures(), drops, {}) for sample in entry["samples"]]
+    assert len(samples) == 1 and "jane.roe" not in samples[0]["excerpt"] and "def f" in samples[0]["excerpt"]
+
+
 def test_without_rejects_the_flag_is_named():
     [first, *_] = drop_figures(figures(), Drops(), {})
     assert "--keep-rejects" in first["hint"]
