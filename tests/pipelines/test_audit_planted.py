@@ -5,10 +5,13 @@ import json
 import pydoc_data.topics
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from miners.audit.checks import CheckConfig
+from pipelines import audit as audit_command
 from pipelines.audit import main
 from schemas import Provenance, make_pair
 
@@ -264,3 +267,15 @@ def test_every_planted_fault_is_found_and_counted(make_pair_set, clean, passages
     page = next(folder.parent.glob("report-*/report.html")).read_text(encoding="utf-8")
     assert "AKIAQX3M" not in json.dumps(figures["texts"]) and "anna.k" not in json.dumps(figures["texts"])
     assert "AKIAQX3M" not in page
+
+
+def test_a_sample_of_texts_has_an_interval(make_pair_set, clean, passages, audit, monkeypatch):
+    monkeypatch.setattr(audit_command, "CheckConfig", partial(CheckConfig, text_rows=150))
+    train, validation = plant(clean, passages)
+    _, figures = audit(make_pair_set(train, validation=validation))
+    markup = figures["texts"]["markup"]
+    assert 100 < markup["looked_at"] < 200
+    low, high = markup["interval"]
+    assert low <= 6 / len(train + validation) <= high
+    assert figures["schema"]["rows"] == len(train + validation)
+    assert figures["schema"]["recomputed"] == markup["looked_at"]
