@@ -181,16 +181,8 @@ def heartbeat(output: str, every: float = BEAT_SECONDS) -> Iterator[None]:
 
 
 def _write_beat(output: str, counter: int) -> None:
-    path = storage.join(output, BEAT_NAME)
     beat = {"counter": counter, "place": _place(), "pid": os.getpid(), "started": _started(os.getpid())}
-    temporary = f"{path}{storage.TEMPORARY_MARK}{os.getpid()}"
-    try:
-        with storage.open_write(temporary) as file:
-            file.write(json.dumps(beat).encode())
-        storage.replace(temporary, path)
-    except OSError:
-        storage.delete([temporary])
-        raise
+    storage.write_over(storage.join(output, BEAT_NAME), json.dumps(beat).encode())
 
 
 def _place() -> str:

@@ -218,9 +218,13 @@ def write_atomically(path: str, data: bytes) -> None:
 def write_over(path: str, data: bytes) -> None:
     """Replace a small file that changes all the time; a reader sees the old one or the new one."""
     temporary = f"{path}{TEMPORARY_MARK}{os.getpid()}"
-    with open_write(temporary) as file:
-        file.write(data)
-    replace(temporary, path)
+    try:
+        with open_write(temporary) as file:
+            file.write(data)
+        replace(temporary, path)
+    except BaseException:
+        delete([temporary])
+        raise
 
 
 def checksum(path: str) -> tuple[int, str]:

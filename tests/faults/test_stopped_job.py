@@ -28,14 +28,14 @@ def stop_and_rerun(job, whole, tmp_path, number: int, fault: str, *, whole_group
 
 
 def test_sigterm(jobs, uninterrupted, tmp_path):
-    stop_and_rerun(jobs["mine-web"], uninterrupted("mine-web"), tmp_path, signal.SIGTERM, "pause:job:9")
+    stop_and_rerun(jobs["mine-web"], uninterrupted("mine-web"), tmp_path, signal.SIGTERM, "pause:job:12")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("name", ["mine-web", "mine-code", "dedupe"])
 def test_every_job(jobs, uninterrupted, tmp_path, name, number):
-    stop_and_rerun(jobs[name], uninterrupted(name), tmp_path, number, "pause:job:9")
+    stop_and_rerun(jobs[name], uninterrupted(name), tmp_path, number, "pause:job:12")
 
 
 @pytest.mark.slow
