@@ -34,7 +34,7 @@ from schemas.pair import SPLITS
 from schemas.side_hash import positive_is_code
 from schemas.split_settings import split_settings
 
-ENTRIES_A_PARTITION = 6_000_000
+ENTRIES_A_PARTITION = 3_000_000
 """Of 21 bytes each, and three times that while they are sorted."""
 CHUNK_CANDIDATES = 50_000
 _COLUMNS = (
