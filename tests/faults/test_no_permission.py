@@ -23,8 +23,9 @@ def test_a_folder_of_somebody_else(jobs, tmp_path):
     folder = tmp_path / "others"
     folder.mkdir(mode=0o755)
     for name in ("mine-web", "dedupe"):
-        failed = jobs[name].run(folder / "out", user=65534)
-        if "No module named" in failed.err or "can't open file" in failed.err:
-            pytest.skip("the installation cannot be read by other users")
+        try:
+            failed = jobs[name].run(folder / "out", user=65534)
+        except PermissionError:
+            pytest.skip("the Python of this installation cannot be run by other users")
         assert failed.status in (1, 2) and "ermission denied" in failed.sentence
         assert list(folder.iterdir()) == []
