@@ -135,7 +135,9 @@ def test_cut_tar_gives_what_is_whole(mode):
 
 
 @pytest.mark.parametrize("name", ["r.zip", "r.tar.gz", "r.whl"])
-@pytest.mark.parametrize("data", [b"", b"not an archive" * 100, zip_of([("a.py", GOOD)])[:60]])
+@pytest.mark.parametrize(
+    "data", [b"", b"not an archive" * 100, zip_of([("a.py", GOOD)])[:60]], ids=["empty", "text", "cut_zip"]
+)
 def test_no_archive_at_all(name, data):
     with pytest.raises(UnreadableError):
         archive(data, name)

@@ -90,12 +90,12 @@ def test_a_body_stored_decoded_is_taken_as_it_is(coding):
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
-        ("gzip", gzip.compress(PAGE)[:-12]),
+        ("gzip", gzip.compress(PAGE, mtime=0)[:-12]),
         ("gzip", b"\x1f\x8b\x08" + bytes(30)),
-        ("gzip", gzip.compress(PAGE)[:-8] + b"\0" * 8),
+        ("gzip", gzip.compress(PAGE, mtime=0)[:-8] + b"\0" * 8),
         ("zstd", zstd.compress(PAGE)[:-3]),
         ("zstd", b"\x28\xb5\x2f\xfd" + b"\xff" * 9),
-        ("gzip, gzip, gzip, gzip, gzip, gzip", gzip.compress(PAGE)),
+        ("gzip, gzip, gzip, gzip, gzip, gzip", gzip.compress(PAGE, mtime=0)),
         ("deflate", b"\xff\xff\xff\xff"),
         ("br", brotli.compress(PAGE * 50)[:-5]),
         ("klingon", b"\x01\x02"),
