@@ -16,11 +16,13 @@ from hypothesis import settings
 from pipelines.finish import Job, file_entry, finish_pair_set
 from pipelines.runs import Run
 from schemas import Pair, Provenance, make_pair
+from schemas.finished import finished_manifest
 from schemas.ledger import STAGES, Ledger
 from schemas.manifest import config_hash
 from schemas.pair import pairs_to_table
 from schemas.writer import PartWriter
 
+WriteCleanSet = Callable[..., Path]
 MakePairSet = Callable[..., Path]
 
 # The same examples on every run, so that a change is judged by what it changes; PAIRMILL_EXAMPLES=new draws new ones.
@@ -94,6 +96,33 @@ def make_pair_set(tmp_path: Path) -> MakePairSet:
         return folder
 
     return make
+
+
+@pytest.fixture
+def write_clean_set(tmp_path: Path) -> WriteCleanSet:
+    """Writes pairs as a clean set, two files a split: `write_clean_set(train=pairs, test=pairs)`."""
+
+    def write(name: str = "set", **splits: Sequence[Pair]) -> Path:
+        folder, ledger, files = tmp_path / name, Ledger("dedupe"), []
+        (folder / "data").mkdir(parents=True)
+        for split, pairs in splits.items():
+            for part in range(2):
+                path = f"data/{split}-{part:05}-of-00002.parquet"
+                with (folder / path).open("wb") as file:
+                    writer = PartWriter(file)
+                    writer.write(pairs_to_table(pairs[part::2]))
+                    files.append(file_entry(path, split, writer.close()))
+        rows = sum(map(len, splits.values()))
+        for stage in STAGES["dedupe"]:
+            ledger.read(stage, rows)
+            ledger.keep(stage, rows)
+            ledger.made(stage, rows)
+        manifest = finished_manifest(job="dedupe", run_id="0" * 32, config={}, seed=0, ledger=ledger, files=files)
+        (folder / "README.md").write_text("a set")
+        (folder / "manifest.json").write_bytes(manifest.to_bytes())
+        return folder
+
+    return write
 
 
 class StrictFileSystem(LocalFileSystem):

@@ -6,13 +6,12 @@ because numba makes uint64 * int64 a float and uint32 * uint32 a uint64.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numba
 import numpy as np
 from numba import boolean, i8, u1, u4, u8, void
-from numba.types import Array, Type
+from numba.types import Array
 
+from miners.compiling import compiled_for
 from miners.near_duplicates.words import ABSENT, SEPARATOR, SINGLE
 
 _SHIFT = np.uint64(33)
@@ -24,18 +23,6 @@ _CODE_POINT = np.uint32(0xFFFFFF)
 # Read-only arrays (of buffers, of shared tables) and others pass for these.
 _IN1, _IN4, _IN8, _INS = (Array(kind, 1, "C", readonly=True) for kind in (u1, u4, u8, i8))
 _ROWS4, _ROWS8 = Array(u4, 2, "C", readonly=True), u8[:, ::1]
-
-
-def _compile(*signatures: Type) -> Callable[[Callable], Callable]:
-    """numba.njit for these argument types, kept on disk where any of numba's cache folders can be written."""
-
-    def wrap(function: Callable) -> Callable:
-        try:
-            return numba.njit(list(signatures), cache=True, nogil=True)(function)
-        except RuntimeError:  # "cannot cache function: no locator available"
-            return numba.njit(list(signatures), nogil=True)(function)
-
-    return wrap
 
 
 @numba.njit(inline="always")
@@ -91,7 +78,7 @@ def _roll(words: np.ndarray, length: int, base: int, domain: int, shingles: np.n
         shingles[first] = _mix(shingles[first] + domain)
 
 
-@_compile(
+@compiled_for(
     i8(_IN1, _INS, _INS, _IN4, i8, u8, u8, u8, u8[::1], u8[::1], i8[::1]),
     i8(_IN4, _INS, _INS, _IN4, i8, u8, u8, u8, u8[::1], u8[::1], i8[::1]),
 )
@@ -140,7 +127,7 @@ def _mix_low(value: np.uint64) -> np.uint32:
     return np.uint32(low ^ (low >> np.uint32(16)))
 
 
-@_compile(void(_IN8, _INS, _IN4, _IN4, u4[:, ::1]))
+@compiled_for(void(_IN8, _INS, _IN4, _IN4, u4[:, ::1]))
 def sign_runs(
     hashes: np.ndarray, offsets: np.ndarray, factors: np.ndarray, addends: np.ndarray, result: np.ndarray
 ) -> None:
@@ -165,7 +152,7 @@ def sign_runs(
         result[run, :] = minima
 
 
-@_compile(void(_IN8, _INS, _INS, _INS, i8[::1]))
+@compiled_for(void(_IN8, _INS, _INS, _INS, i8[::1]))
 def count_shared(
     hashes: np.ndarray, offsets: np.ndarray, left: np.ndarray, right: np.ndarray, shared: np.ndarray
 ) -> None:
@@ -182,7 +169,7 @@ def count_shared(
         shared[pair] = same
 
 
-@_compile(void(_ROWS4, i8, i8, _IN8, u8, _ROWS8))
+@compiled_for(void(_ROWS4, i8, i8, _IN8, u8, _ROWS8))
 def hash_bands(
     signatures: np.ndarray, bands: int, rows: int, starts: np.ndarray, base: int, result: np.ndarray
 ) -> None:
@@ -195,7 +182,7 @@ def hash_bands(
             result[i, band] = _mix(value)
 
 
-@_compile(void(_IN4, u4, u1[::1]))
+@compiled_for(void(_IN4, u4, u1[::1]))
 def set_bits(marks: np.ndarray, mask: int, table: np.ndarray) -> None:
     """Set bit mark & mask of `table` for each mark."""
     for mark in marks:
@@ -203,7 +190,7 @@ def set_bits(marks: np.ndarray, mask: int, table: np.ndarray) -> None:
         table[place >> np.uint32(3)] |= np.uint8(1) << np.uint8(place & np.uint32(7))
 
 
-@_compile(void(_IN8, u4, _IN1, boolean[::1]))
+@compiled_for(void(_IN8, u4, _IN1, boolean[::1]))
 def test_bits(hashes: np.ndarray, mask: int, table: np.ndarray, found: np.ndarray) -> None:
     """found[i]: whether bit hashes[i] & mask of `table` is set."""
     for i in range(len(hashes)):
@@ -211,7 +198,7 @@ def test_bits(hashes: np.ndarray, mask: int, table: np.ndarray, found: np.ndarra
         found[i] = (table[place >> np.uint32(3)] >> np.uint8(place & np.uint32(7))) & np.uint8(1)
 
 
-@_compile(void(_IN1, _INS, _INS, u1[::1], i8[::1], i8[::1]))
+@compiled_for(void(_IN1, _INS, _INS, u1[::1], i8[::1], i8[::1]))
 def normalize_ascii(
     codes: np.ndarray, starts: np.ndarray, ends: np.ndarray, result: np.ndarray, bounds: np.ndarray, words: np.ndarray
 ) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from miners.near_duplicates.kernels import compiled
+from miners.compiling import compiled_module
 
 
 @pytest.fixture(autouse=True, scope="module", params=["compiled", "numpy"])
@@ -13,6 +13,6 @@ def loops(request: pytest.FixtureRequest) -> Iterator[None]:
         pytest.importorskip("numba", reason="numba is not installed: there are no compiled loops to test")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PAIRMILL_COMPILED", str(int(request.param == "compiled")))
-        compiled.cache_clear()
+        compiled_module.cache_clear()
         yield
-    compiled.cache_clear()
+    compiled_module.cache_clear()

@@ -16,10 +16,6 @@ from pipelines.export import export, main
 from pipelines.exports import lines
 from pipelines.import_pairs import main as import_pairs
 from schemas import Pair, Provenance, make_pair, read_manifest, read_pair_set
-from schemas.finished import file_entry, finished_manifest
-from schemas.ledger import STAGES, Ledger
-from schemas.pair import pairs_to_table
-from schemas.writer import PartWriter
 
 
 def code(i: int, negatives: int = 2, language: str = "python") -> Pair:
@@ -38,32 +34,8 @@ def code(i: int, negatives: int = 2, language: str = "python") -> Pair:
 
 
 @pytest.fixture
-def write(tmp_path):
-    """Writes a clean set: `write(train=pairs, test=pairs)`."""
-
-    def made(**splits) -> str:
-        folder, ledger, files = tmp_path / "set", Ledger("dedupe"), []
-        (folder / "data").mkdir(parents=True)
-        for split, pairs in splits.items():
-            for part in range(2):
-                path = f"data/{split}-{part:05}-of-00002.parquet"
-                with (folder / path).open("wb") as file:
-                    writer = PartWriter(file)
-                    writer.write(pairs_to_table(pairs[part::2]))
-                    files.append(file_entry(path, split, writer.close()))
-        for stage in STAGES["dedupe"]:
-            for count in (ledger.read, ledger.keep, ledger.made):
-                count(stage, sum(map(len, splits.values())))
-        manifest = finished_manifest(job="dedupe", run_id="0" * 32, config={}, seed=0, ledger=ledger, files=files)
-        (folder / "manifest.json").write_bytes(manifest.to_bytes())
-        return str(folder)
-
-    return made
-
-
-@pytest.fixture
-def pair_set(write) -> str:
-    return write(train=[code(i) for i in range(30)], test=[code(i) for i in range(100, 107)])
+def pair_set(write_clean_set) -> str:
+    return str(write_clean_set(train=[code(i) for i in range(30)], test=[code(i) for i in range(100, 107)]))
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -111,21 +83,21 @@ def test_triplets_train_with_sentence_transformers(pair_set, tmp_path):
     assert trainer.train().global_step == 2
 
 
-def test_triplets_say_which_rows_have_no_place(write, tmp_path):
-    folder = write(train=[code(i, negatives=i % 4) for i in range(20)])
+def test_triplets_say_which_rows_have_no_place(write_clean_set, tmp_path):
+    folder = write_clean_set(train=[code(i, negatives=i % 4) for i in range(20)])
     with pytest.raises(ValueError, match=r"from 0 to 3 negatives.*with 3, 15 of 20 rows"):
-        export(folder, str(tmp_path / "out"), "sentence-transformers")
-    counts, _ = export(folder, str(tmp_path / "out"), "sentence-transformers", negatives=2)
+        export(str(folder), str(tmp_path / "out"), "sentence-transformers")
+    counts, _ = export(str(folder), str(tmp_path / "out"), "sentence-transformers", negatives=2)
     assert counts == {"train": {"read": 20, "written": 10, "fewer_negatives": 10}}
     with pytest.raises(ValueError, match="more than 3"):
-        export(folder, str(tmp_path / "five"), "sentence-transformers", negatives=5)
+        export(str(folder), str(tmp_path / "five"), "sentence-transformers", negatives=5)
 
 
 def read_lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_beir_has_every_text_once_and_every_answer_right(write, tmp_path):
+def test_beir_has_every_text_once_and_every_answer_right(write_clean_set, tmp_path):
     pairs = [code(i) for i in range(100, 106)]
     again = make_pair(
         kind="docstring_code",
@@ -136,8 +108,8 @@ def test_beir_has_every_text_once_and_every_answer_right(write, tmp_path):
         group="g",
         provenance=Provenance(),
     )
-    folder = write(train=[code(1), code(2)], test=[*pairs, again, replace(pairs[1], row_id="0" * 32)])
-    counts, _ = export(folder, str(tmp_path / "out"), "beir", splits=["test"])
+    folder = write_clean_set(train=[code(1), code(2)], test=[*pairs, again, replace(pairs[1], row_id="0" * 32)])
+    counts, _ = export(str(folder), str(tmp_path / "out"), "beir", splits=["test"])
     assert counts == {"test": {"read": 8, "written": 7, "nothing_left": 0, "same_pair": 1}}
     corpus = {doc["_id"]: doc["text"] for doc in read_lines(tmp_path / "out" / "corpus.jsonl")}
     queries = {query["_id"]: query["text"] for query in read_lines(tmp_path / "out" / "queries.jsonl")}
@@ -153,7 +125,7 @@ def test_beir_has_every_text_once_and_every_answer_right(write, tmp_path):
     assert {(row["anchor"], row["positive"]) for row in rows} == {(q, d.strip()) for q, d in right}
 
 
-def test_beir_without_comments_merges_what_became_equal(write, tmp_path):
+def test_beir_without_comments_merges_what_became_equal(write_clean_set, tmp_path):
     first = code(1, negatives=0)
     second = replace(code(2, negatives=0), row_id="1" * 32)
     alike = make_pair(
@@ -174,8 +146,8 @@ def test_beir_without_comments_merges_what_became_equal(write, tmp_path):
         group="g",
         provenance=Provenance(),
     )
-    folder = write(test=[first, second, alike, unread])
-    _, notes = export(folder, str(tmp_path / "out"), "beir", without_comments=True)
+    folder = write_clean_set(test=[first, second, alike, unread])
+    _, notes = export(str(folder), str(tmp_path / "out"), "beir", without_comments=True)
     texts = [doc["text"] for doc in read_lines(tmp_path / "out" / "corpus.jsonl")]
     assert len(texts) == 3 and not any("#" in text for text in texts) and "* stays\nADD 1 TO X." in texts
     assert len(read_lines(tmp_path / "out" / "queries.jsonl")) == 4

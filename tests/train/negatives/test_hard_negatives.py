@@ -60,11 +60,11 @@ def planted(t: int) -> tuple[list[Pair], list[Pair]]:
 
 
 @pytest.fixture
-def planted_set(write_set, make_model):
+def planted_set(write_clean_set, make_model):
     topics = [planted(t) for t in range(TOPICS)]
     train, test = ([pair for topic in topics for pair in topic[i]] for i in range(2))
     model = make_model([side for pair in train + test for side in (pair.anchor, pair.positive)])
-    return write_set(train=train, test=test), model
+    return write_clean_set(train=train, test=test), model
 
 
 def negatives_of(folder: Path, anchor: str) -> list[str]:
