@@ -37,7 +37,7 @@ from rich.table import Table
 
 from benchmarks.made_pair_set import write_pair_set
 from benchmarks.real_texts import documents
-from pipelines.plain_tables import read_parquet
+from pipelines.deduping.plain_tables import read_parquet
 
 PEERS = Path(__file__).with_name("dedupe_peers.py")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "ARROW_IO_THREADS"), "1")

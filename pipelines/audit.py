@@ -39,14 +39,14 @@ from miners.audit.samples import SHOWN_COLUMNS, shown_row
 from miners.audit.shown_text import number
 from miners.code.license_expressions import license_policy
 from pipelines import log_json, storage
-from pipelines.audit_contamination import FindContamination, contamination_figures, find_decontamination
-from pipelines.audit_drops import SummariseRejects, load_made_of, named_rows, rejects_files
-from pipelines.audit_extras import find_extras
-from pipelines.audit_files import DataFile, open_parquet, rows_at
-from pipelines.audit_near import near_thresholds, search_near
-from pipelines.audit_signatures import SignatureSearch, find_search, leaked_rows
-from pipelines.dedupe_contamination import Decontamination
-from pipelines.dry_run_sets import print_rows_plan
+from pipelines.auditing.contamination import FindContamination, contamination_figures, find_decontamination
+from pipelines.auditing.drops import SummariseRejects, load_made_of, named_rows, rejects_files
+from pipelines.auditing.extras import find_extras
+from pipelines.auditing.files import DataFile, open_parquet, rows_at
+from pipelines.auditing.near import near_thresholds, search_near
+from pipelines.auditing.signatures import SignatureSearch, find_search, leaked_rows
+from pipelines.deduping.contamination import Decontamination
+from pipelines.dry_runs.set_rows import print_rows_plan
 from pipelines.failures import report_errors
 from pipelines.options import Command, JobParser, UsageError, parse, pipeline_options
 from pipelines.removed_rows import find_removed

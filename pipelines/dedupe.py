@@ -22,21 +22,22 @@ import apache_beam as beam
 from miners.near_duplicates.hash_filter import pass_rate
 from miners.near_duplicates.resolve import SIDES
 from pipelines import storage
-from pipelines.dedupe_config import DedupeConfig
-from pipelines.dedupe_contamination import Decontamination
-from pipelines.dedupe_existing import ExistingUnit, existing_units, find_existing
-from pipelines.dedupe_files import TemporaryFiles
-from pipelines.dedupe_finish import FinishDedupe
-from pipelines.dedupe_input import Input, InputUnit, find_input, set_folders
-from pipelines.dedupe_leaks import FindLeakKeys, marked
-from pipelines.dedupe_match import MatchPartition
-from pipelines.dedupe_resolve import ResolveRows
-from pipelines.dedupe_scan import ScanUnit
-from pipelines.dedupe_verify import VerifyCandidates
-from pipelines.dedupe_write import JOB, Layout, RouteUnit, Sharding, WriteShard
-from pipelines.dry_run import Input as Planned
-from pipelines.dry_run import print_plan, take_sample
-from pipelines.dry_run_dedupe import dedupe_pieces, memory_options
+from pipelines.deduping.config import DedupeConfig
+from pipelines.deduping.contamination import Decontamination
+from pipelines.deduping.existing import ExistingUnit, existing_units, find_existing
+from pipelines.deduping.files import TemporaryFiles
+from pipelines.deduping.finish import FinishDedupe
+from pipelines.deduping.inputs import Input, InputUnit, find_input, set_folders
+from pipelines.deduping.leaks import FindLeakKeys, marked
+from pipelines.deduping.match import MatchPartition
+from pipelines.deduping.resolve import ResolveRows
+from pipelines.deduping.scan import ScanUnit
+from pipelines.deduping.source_loss import is_alarm
+from pipelines.deduping.verify import VerifyCandidates
+from pipelines.deduping.write import JOB, Layout, RouteUnit, Sharding, WriteShard
+from pipelines.dry_runs.dedupe_rows import dedupe_pieces, memory_options
+from pipelines.dry_runs.estimate import Input as Planned
+from pipelines.dry_runs.estimate import print_plan, take_sample
 from pipelines.evaluation_texts import SUFFIXES, find_evaluation_files
 from pipelines.failures import report_errors
 from pipelines.finish import Job, clean_after
@@ -47,7 +48,6 @@ from pipelines.removed_rows import NOTHING_REMOVED, RemovedRows, find_removed
 from pipelines.running import run_pipeline
 from pipelines.runs import TEMPORARY_FOLDER, Run, heartbeat, start_run
 from pipelines.set_files import load_result
-from pipelines.source_loss import is_alarm
 
 END = None
 SHARD_BYTES = 256 << 20

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from miners.near_duplicates.difference import Stretch, difference
-from pipelines.dedupe_input import find_input, read_plain_tables
+from pipelines.deduping.inputs import find_input, read_plain_tables
 from schemas.pair_set import read_pair_set
 
 SIDES = ("anchor", "positive")

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines import log_json, storage
-from pipelines.dry_run_sets import in_small_set, print_rows_plan
+from pipelines.dry_runs.set_rows import in_small_set, print_rows_plan
 from pipelines.exports.beir import export_beir
 from pipelines.exports.folder import ExportFolder, export_folder
 from pipelines.exports.lines import export_lines

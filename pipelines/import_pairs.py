@@ -1,6 +1,6 @@
 """`pairmill import`: other people's data in, a pair set out: MS MARCO, NLI, BEIR, CodeSearchNet, tables.
 
-Only wiring: flags and the three passes. Which files there are stands in `import_inputs`, layouts and rules in
+Only wiring: flags and the three passes. Which files there are stands in `importing`, layouts and rules in
 `miners.supervised`.
 """
 
@@ -13,11 +13,11 @@ from typing import Any
 
 from miners.supervised.table_rows import ROLES, Columns, RowRules, parse_columns
 from pipelines import log_json, storage
-from pipelines.dry_run_import import print_import_plan
+from pipelines.dry_runs.import_windows import print_import_plan
 from pipelines.failures import report_errors
-from pipelines.import_inputs import FORMATS, Source, find_sources, units_of
-from pipelines.import_passes import IndexTexts, MakePairs, ReadFiles
-from pipelines.import_segments import Segment, Segments
+from pipelines.importing.inputs import FORMATS, Source, find_sources, units_of
+from pipelines.importing.passes import IndexTexts, MakePairs, ReadFiles
+from pipelines.importing.segments import Segment, Segments
 from pipelines.mine_job import Pass, Unit, run_passes, unit_id
 from pipelines.options import Command, JobParser, UsageError, job_parser, parse
 from pipelines.runs import TEMPORARY_FOLDER

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import storage
-from pipelines.dry_run_sets import print_rewriting_plan
+from pipelines.dry_runs.set_rows import print_rewriting_plan
 from pipelines.failures import report_errors
 from pipelines.options import JobParser, UsageError, parse, pipeline_options
 from pipelines.progress import print_ledger

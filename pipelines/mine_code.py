@@ -31,8 +31,8 @@ from pipelines.code_inputs import (
     open_repository,
     table_files,
 )
-from pipelines.dry_run_code import code_pieces, is_fetched
-from pipelines.dry_run_mining import print_mining_plan
+from pipelines.dry_runs.code_files import code_pieces, is_fetched
+from pipelines.dry_runs.crawl_windows import print_mining_plan
 from pipelines.failures import report_errors
 from pipelines.mine_job import InputChangedError, Unit, how_it_changed, run_mine_job
 from pipelines.options import JobParser, UsageError, job_parser, parse, read_recipe

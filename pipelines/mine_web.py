@@ -20,7 +20,7 @@ from miners.web.record_reader import Damage, WarcRecord
 from miners.web.robots import DIRECTIVES
 from pipelines import storage
 from pipelines.blocklist_file import BlocklistFile, find_blocklist
-from pipelines.dry_run_mining import print_mining_plan, web_pieces
+from pipelines.dry_runs.crawl_windows import print_mining_plan, web_pieces
 from pipelines.failures import report_errors
 from pipelines.http_files import Transfer, is_http
 from pipelines.mine_job import InputChangedError, Unit, how_it_changed, run_mine_job, unit_id

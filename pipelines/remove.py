@@ -28,8 +28,8 @@ import pyarrow.parquet as pq
 from miners.takedown import Takedown, read_takedown
 from pipelines import log_json, storage
 from pipelines.attribution import AttributionSums
-from pipelines.dedupe_files import read_arrays, read_table, table_bytes, write_arrays
-from pipelines.dry_run_sets import print_rewriting_plan
+from pipelines.deduping.files import read_arrays, read_table, table_bytes, write_arrays
+from pipelines.dry_runs.set_rows import print_rewriting_plan
 from pipelines.failures import report_errors
 from pipelines.finish import file_entry
 from pipelines.options import Command, JobParser, UsageError, parse, pipeline_options

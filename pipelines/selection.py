@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from pipelines import storage
-from pipelines.dedupe_files import read_table, write_table
+from pipelines.deduping.files import read_table, write_table
 from pipelines.input_sets import SetFile
 from pipelines.pair_scores import PairScores
 from pipelines.row_ids import row_order

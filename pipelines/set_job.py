@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 from pipelines import storage
 from pipelines.attribution import AttributionSums
 from pipelines.counters import count
-from pipelines.dedupe_passing import PASSING, Pass
-from pipelines.dry_run_sets import print_rewriting_plan
+from pipelines.deduping.passing import PASSING, Pass
+from pipelines.dry_runs.set_rows import print_rewriting_plan
 from pipelines.finish import Job, clean_after, finish_pair_set
 from pipelines.input_sets import BATCH_ROWS, InputSets, SetFile, reading
 from pipelines.live_progress import MarkerWatch

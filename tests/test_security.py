@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("schemas", "miners", "pipelines", "train", "pairmill")
 BETWEEN_OWN_PROCESSES = {
     "miners/audit/summary.py": {"pickle.loads"},
-    "pipelines/audit_near.py": {"pickle.loads"},
+    "pipelines/auditing/near.py": {"pickle.loads"},
     "miners/code/parsing_child.py": {"marshal.loads"},
     "miners/code/parsing_process.py": {"marshal.loads"},
 }

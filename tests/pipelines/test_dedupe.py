@@ -12,8 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from miners.near_duplicates.words import words
-from pipelines import dedupe, dedupe_input, dedupe_keys, dedupe_verify, dedupe_write
+from pipelines import dedupe
 from pipelines.contamination_table import contamination_counts
+from pipelines.deduping import inputs as dedupe_input
+from pipelines.deduping import keys as dedupe_keys
+from pipelines.deduping import verify as dedupe_verify
+from pipelines.deduping import write as dedupe_write
 from pipelines.finish import Job, file_entry, finish_pair_set
 from pipelines.runs import Run
 from schemas import verify, writer

@@ -14,8 +14,9 @@ import pytest
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from pipelines import audit, dedupe, dry_run, export, migrate, mine_code, mine_web, remove, select_pairs
-from pipelines.dry_run import Sample, Taken, take_sample
+from pipelines import audit, dedupe, export, migrate, mine_code, mine_web, remove, select_pairs
+from pipelines.dry_runs import estimate
+from pipelines.dry_runs.estimate import Sample, Taken, take_sample
 from schemas.pair_set import read_manifest
 from tests.conftest import code_pairs
 
@@ -64,7 +65,7 @@ def write_crawl(path: Path, numbers: range) -> Path:
 
 @pytest.mark.parametrize("name", ["a.warc.gz", "a.warc"])
 def test_mine_web(name: str, tmp_path: Path, capsys, monkeypatch):
-    monkeypatch.setattr("pipelines.dry_run_mining.WINDOW_BYTES", 20_000)
+    monkeypatch.setattr("pipelines.dry_runs.crawl_windows.WINDOW_BYTES", 20_000)
     crawl = write_crawl(tmp_path / name, range(300))
     plan = planned(mine_web, capsys, "--input", crawl, output=tmp_path / "out")
     assert mine_web.main(["--input", str(crawl), "--output", str(tmp_path / "out"), "--quiet"]) == 0
@@ -149,5 +150,5 @@ def test_a_sample_ends_with_the_input_and_leaves_out_what_was_cut_short():
 
 
 def test_pieces_follow_from_the_seed():
-    assert dry_run.weighted([1, 0, 5], 3, 20) == dry_run.weighted([1, 0, 5], 3, 20)
-    assert set(dry_run.weighted([1, 0, 5], 3, 200)) == {0, 2} and dry_run.weighted([0, 0], 3, 5) == []
+    assert estimate.weighted([1, 0, 5], 3, 20) == estimate.weighted([1, 0, 5], 3, 20)
+    assert set(estimate.weighted([1, 0, 5], 3, 200)) == {0, 2} and estimate.weighted([0, 0], 3, 5) == []

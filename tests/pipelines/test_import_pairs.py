@@ -251,7 +251,7 @@ def test_a_resumed_run_does_without_the_temporary_files_that_are_gone(supervised
     folder = supervised_files.msmarco(10)
     arguments = ["--input", str(folder), "--output", str(tmp_path / "out"), "--temp", str(tmp_path / "temp"), "--quiet"]
     with monkeypatch.context() as patch:
-        patch.setattr("pipelines.import_passes.join", lambda *_: 1 / 0)
+        patch.setattr("pipelines.importing.passes.join", lambda *_: 1 / 0)
         assert main(arguments) == 1
     for file in (tmp_path / "temp").rglob("*"):
         if file.is_file():

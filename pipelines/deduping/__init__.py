@@ -1,0 +1,1 @@
+"""The passes of dedupe, one a file; `pipelines.dedupe` puts them together."""

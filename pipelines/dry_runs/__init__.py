@@ -1,0 +1,1 @@
+"""What `--dry-run` of each job measures, and the estimate that is made of it."""
