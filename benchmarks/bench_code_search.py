@@ -16,28 +16,39 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import PurePath
 
 from train.command_line import CommandParser
 from train.encoders import load_encoder
+from train.evaluation.measured import MODEL
+from train.evaluation.paired_search import PROTOCOLS, PairedSearch
+from train.evaluation.rows import ScoreRow, score_rows
+from train.evaluation.table import format_tables
 from train.journal import Journal
-from train.pair_set_search import SearchOptions, search_scores
-from train.score_rows import ScoreRow, format_table
 from train.split_rows import read_split
 
 
 def bench(data: str, split: str, models: Sequence[str], device: str) -> list[ScoreRow]:
     """Score rows of every model under its own path, and BM25's once; seconds go to standard output."""
-    rows = read_split(data, split)
-    options = SearchOptions(strip_comments=True, mask_names=True, device=device)
+    search = PairedSearch(
+        task="pair-set",
+        data=f"{PurePath(data).name}/{split}",
+        rows=read_split(data, split),
+        protocols=tuple(PROTOCOLS),
+        strip_comments=True,
+        mask_names=True,
+        device=device,
+        journal=Journal(quiet=True),
+    )
     found: list[ScoreRow] = []
     for model in models:
         encoder = load_encoder(model, device)
         started = time.monotonic()
-        scores = search_scores(rows, encoder, options, Journal(quiet=True))
+        scores = score_rows(search.measure(encoder), seed=0)
         print(f"{model}: {time.monotonic() - started:.1f} s", flush=True)
-        found += [replace(row, system=model) for row in scores if row.system == "model"]
-    found += [row for row in scores if row.system == "bm25"]
-    return sorted(found, key=lambda row: (row.candidates, row.protocol, row.source))
+        found += [replace(row, system=model) for row in scores if row.system == MODEL]
+    found += score_rows(search.baselines(), seed=0)
+    return sorted(found, key=lambda row: (row.texts, row.protocol, row.part))
 
 
 def main() -> None:
@@ -51,7 +62,7 @@ def main() -> None:
         rows = bench(args.data, args.split, args.models, args.device)
     except ValueError as error:
         parser.error(str(error))
-    print(format_table(rows))
+    print(format_tables(rows))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from train.known_pairs import KnownPairs
 class SplitRows:
     """The rows of one split in canonical order; every field has one entry a row."""
 
+    names: list[str]
+    """What each row is called in results, no two alike: its row_id."""
     anchors: list[str]
     positives: list[str]
     kinds: list[str]
@@ -45,11 +47,23 @@ def read_split(folder: str, split: str) -> SplitRows:
             f"{folder} has no rows of split {split!r}: it has {there}; name another with --split, "
             "or let `pairmill dedupe` cut the splits"
         )
-    names = ("anchor", "positive", "kind", "language", "source", "group", "anchor_hash", "positive_hash", "cluster")
+    names = (
+        "row_id",
+        "anchor",
+        "positive",
+        "kind",
+        "language",
+        "source",
+        "group",
+        "anchor_hash",
+        "positive_hash",
+        "cluster",
+    )
     wanted = {name: ds.field(name) for name in names} | {"symbol": ds.field("provenance", "symbol")}
     table = read_pair_set(folder, split).to_table(columns=wanted)
     cluster = table["cluster"]
     return SplitRows(
+        names=table["row_id"].to_pylist(),
         anchors=table["anchor"].to_pylist(),
         positives=table["positive"].to_pylist(),
         kinds=table["kind"].to_pylist(),

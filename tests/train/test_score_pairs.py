@@ -12,7 +12,7 @@ from pipelines.select_pairs import main as select
 from schemas import Provenance, make_pair, read_pair_set
 from schemas.pair_set import read_manifest
 from schemas.scores import DATA_ID_KEY, SCORES_SCHEMA
-from tests.train.test_evaluate import write_set
+from tests.train.made_sets import write_set
 from train.encoders import load_encoder
 from train.evaluate import main
 from train.negatives import layout, nearest

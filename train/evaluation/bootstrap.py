@@ -1,10 +1,14 @@
-"""Bootstrap intervals of means (Efron and Tibshirani 1993, the percentile interval), of queries or of whole groups."""
+"""Bootstrap intervals (Efron and Tibshirani 1993, the percentile interval), of items or of whole groups of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+
+from train.evaluation.measured import MeanOf, Measured
+from train.evaluation.summaries import MEAN, SUMMARIES
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -13,7 +17,7 @@ LEVEL = 0.95
 def resampled_means(values: np.ndarray, seed: Sequence[int], groups: np.ndarray | None = None) -> np.ndarray:
     """Means of `RESAMPLES` samples with replacement: float64 of shape (RESAMPLES, columns).
 
-    `values` has a row a query. With `groups` (an integer or string a query) whole groups are drawn, so that queries
+    `values` has a row an item. With `groups` (an integer or string an item) whole groups are drawn, so that queries
     of one repository, which share their difficulty, do not pass for independent ones. The same `seed` (a few
     non-negative integers) and groups draw the same samples for every system, so that their means can be compared.
     """
@@ -22,13 +26,53 @@ def resampled_means(values: np.ndarray, seed: Sequence[int], groups: np.ndarray 
         _, group_of = np.unique(groups, return_inverse=True)
         counts = np.bincount(group_of).astype(np.float64)
         sums = np.stack([np.bincount(group_of, weights=column) for column in values.T], axis=1)
-    rng = np.random.default_rng(seed)
-    units = len(sums)
     means = np.empty((RESAMPLES, values.shape[1]))
-    for sample in range(RESAMPLES):
-        drawn = np.bincount(rng.integers(0, units, units), minlength=units)
-        means[sample] = drawn @ sums / (drawn @ counts)
+    for sample, drawn in enumerate(_draws(len(sums), seed)):
+        times = np.bincount(drawn, minlength=len(sums))
+        means[sample] = times @ sums / (times @ counts)
     return means
+
+
+def resampled(measured: Measured | MeanOf, seed: int, by_group: bool) -> np.ndarray | None:
+    """The summaries of `RESAMPLES` samples of the items, or of whole groups: float64 of shape (RESAMPLES, metrics).
+
+    Lists of a mean are drawn apart. None where there is nothing to draw from: one item, or no two groups.
+    """
+    if isinstance(measured, MeanOf):
+        parts = [resampled(part, seed, by_group) for part in measured.parts]
+        whole = [part for part in parts if part is not None]
+        return np.mean(whole, axis=0) if len(whole) == len(parts) else None
+    if len(measured.items) < 2 or (by_group and not _has_groups(measured)):
+        return None
+    groups = measured.groups.astype(str) if by_group and measured.groups is not None else None
+    draw = [seed, zlib.crc32(f"{measured.data}\n{measured.part}".encode())]
+    if measured.summary == MEAN:
+        return resampled_means(measured.values, draw, groups)
+    return _resampled_summaries(measured, draw, groups)
+
+
+def _has_groups(measured: Measured) -> bool:
+    return measured.groups is not None and len(np.unique(measured.groups.astype(str))) > 1
+
+
+def _resampled_summaries(measured: Measured, seed: Sequence[int], groups: np.ndarray | None) -> np.ndarray:
+    """For what is no mean: the summary of each sample, made from its items again."""
+    names = np.arange(len(measured.items)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    order = np.argsort(names, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(names[order])) + 1)
+    summarise = SUMMARIES[measured.summary]
+    return np.stack(
+        [
+            summarise(measured.values[np.concatenate([members[unit] for unit in drawn])])
+            for drawn in _draws(len(members), seed)
+        ]
+    )
+
+
+def _draws(units: int, seed: Sequence[int]) -> Iterator[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    for _ in range(RESAMPLES):
+        yield rng.integers(0, units, units)
 
 
 def interval(means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,85 +1,110 @@
-"""The lines of an evaluation's result, and the table that is printed of them."""
+"""The lines of an evaluation's result: from values an item to scores with their intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from train.bootstrap import interval
-from train.retrieval import METRICS
+from train.evaluation.bootstrap import interval, resampled
+from train.evaluation.measured import MeanOf, Measured
+from train.evaluation.summaries import SUMMARIES
 
-COLUMNS = (*METRICS, "mrr_strict")
-"""The scores of a line; ``mrr_strict`` is the MRR when everything but the query's own row is wrong."""
+KEPT, LEFT_OUT = "kept", "left out"
 
 
 @dataclass(frozen=True)
 class Score:
-    """A mean over queries with its 95 % bootstrap intervals: over queries, and over groups (None below two groups)."""
+    """One metric of one line with its 95 % bootstrap intervals: over items, and over groups.
 
-    mean: float
-    low: float
-    high: float
-    group_low: float | None
-    group_high: float | None
+    An end is None where there is nothing to resample: one item, fewer than two groups, a published figure.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    group_low: float | None = None
+    group_high: float | None = None
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The interval to show: over groups where there are several, for items of one group are not independent."""
+        low, high = (self.low, self.high) if self.group_low is None else (self.group_low, self.group_high)
+        return None if low is None or high is None else (low, high)
 
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """One line of the result: which system, on which candidates, by which protocol, scored what."""
+    """One line of the result: which system, on which items, by which protocol, scored what. See `Measured`."""
 
     task: str
+    data: str
     protocol: str
-    source: str
-    candidates: str
-    """Which texts the candidates are: "as written", "comments removed", "names masked", or both of the latter."""
+    part: str
+    texts: str
     system: str
-    queries: int
-    queries_dropped: int
-    """Queries of the source that the protocol leaves out (the last partial chunk)."""
-    candidates_per_query: int
-    known_answers_per_query: float
-    """Candidates that are right or were left out of the ranking (see `train.known_pairs`), on average; at least 1."""
+    items: int
+    items_dropped: int
     groups: int
     scores: dict[str, Score]
+    leaked: str = KEPT
+    """Whether items that occur in the training set are among them: ``kept`` or ``left out``."""
+    published: str | None = None
+    """Where the figures were published, for a line that was not measured here."""
+    details: Mapping[str, float | int | str] = field(default_factory=dict)
+    mean_of: tuple[int, ...] = ()
+    """Places in the result of the lines that this one is the mean of."""
 
 
-def scores_from(means: np.ndarray, by_query: np.ndarray, by_group: np.ndarray | None) -> dict[str, Score]:
-    """The scores of `COLUMNS` from their means and the resampled means (`train.bootstrap`), a column each."""
-    low, high = interval(by_query)
-    ends = interval(by_group) if by_group is not None else None
-    return {
-        name: Score(
-            mean=float(means[i]),
-            low=float(low[i]),
-            high=float(high[i]),
-            group_low=float(ends[0][i]) if ends else None,
-            group_high=float(ends[1][i]) if ends else None,
-        )
-        for i, name in enumerate(COLUMNS)
-    }
+def score_rows(found: Iterable[Measured | MeanOf], seed: int, leaked: str = KEPT) -> list[ScoreRow]:
+    """A line each, in order; a mean's parts are found among the lines by identity."""
+    found = list(found)
+    place = {id(one): i for i, one in enumerate(found)}
+    return [_row(one, seed, leaked, place) for one in found]
 
 
-def format_table(rows: Sequence[ScoreRow]) -> str:
-    """The rows as a table in plain characters: means in percent, and the MRR's interval over groups, else queries."""
-    head = ["protocol", "source", "candidates", "system", "queries", "among", "MRR", "95 %", "R@1", "R@5", "R@10"]
-    lines = [[*head, "nDCG@10", "MRR strict"]]
-    for row in rows:
-        names = [row.protocol, row.source, row.candidates, row.system]
-        sizes = [f"{row.queries:,}", f"{row.candidates_per_query:,}" if row.candidates_per_query else "-"]
-        mrr, *others = (f"{100 * row.scores[name].mean:.1f}" for name in COLUMNS)
-        lines.append([*names, *sizes, mrr, _ends(row.scores["mrr"]), *others])
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    texts = 4
-    return "\n".join(
-        "  ".join(
-            cell.ljust(w) if i < texts else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
+def _row(one: Measured | MeanOf, seed: int, leaked: str, place: Mapping[int, int]) -> ScoreRow:
+    parts = one.parts if isinstance(one, MeanOf) else (one,)
+    first = parts[0]
+    return ScoreRow(
+        task=first.task,
+        data=(one.data or first.data) if isinstance(one, MeanOf) else first.data,
+        protocol=first.protocol,
+        part=one.part,
+        texts=first.texts,
+        system=first.system,
+        items=sum(len(part.items) for part in parts),
+        items_dropped=sum(part.dropped for part in parts),
+        groups=sum(0 if part.groups is None else len(np.unique(part.groups.astype(str))) for part in parts),
+        scores=_scores(one, summary_of(one), seed),
+        leaked=leaked,
+        details=first.details if first is one else {},
+        mean_of=() if first is one else tuple(place[id(part)] for part in parts),
     )
 
 
-def _ends(score: Score) -> str:
-    low, high = (score.group_low, score.group_high) if score.group_low is not None else (score.low, score.high)
-    return f"{100 * low:.1f}-{100 * high:.1f}"
+def summary_of(one: Measured | MeanOf) -> np.ndarray:
+    """One number a metric."""
+    if isinstance(one, MeanOf):
+        return np.mean([summary_of(part) for part in one.parts], axis=0)
+    return SUMMARIES[one.summary](one.values)
+
+
+def metrics_of(one: Measured | MeanOf) -> tuple[str, ...]:
+    """The names of its metrics."""
+    return one.parts[0].metrics if isinstance(one, MeanOf) else one.metrics
+
+
+def _scores(one: Measured | MeanOf, values: np.ndarray, seed: int) -> dict[str, Score]:
+    ends = [ends_of(resampled(one, seed, by_group), len(values)) for by_group in (False, True)]
+    columns = zip(metrics_of(one), values, *ends[0], *ends[1], strict=True)
+    return {name: Score(float(value), *limits) for name, value, *limits in columns}
+
+
+def ends_of(samples: np.ndarray | None, metrics: int) -> tuple[list[float | None], list[float | None]]:
+    """The lower and the upper ends of resampled scores, one a metric; None where there are no samples."""
+    if samples is None:
+        return [None] * metrics, [None] * metrics
+    low, high = interval(samples)
+    return low.tolist(), high.tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.bootstrap import interval, resampled_means
+from train.evaluation.bootstrap import interval, resampled_means
 
 
 def test_interval_of_a_large_sample_is_the_normal_one():

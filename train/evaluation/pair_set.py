@@ -1,0 +1,54 @@
+"""The task `pair-set`: retrieval on one split of a pair set, by a model and by BM25 on the very same candidates."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import PurePath
+
+from schemas.pair import SPLITS
+from schemas.pair_set import read_manifest
+from schemas.side_hash import positive_is_code
+from train.command_line import nearest
+from train.evaluation.flags import known_names
+from train.evaluation.paired_search import PROTOCOLS, PairedSearch
+from train.evaluation.task import ItemTexts, Prepared, Setting, Task
+from train.named_inputs import check_pair_set_folder
+from train.split_rows import SplitRows, read_split
+
+
+def _add_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--data", metavar="PAIR_SET", help="folder of the pair set")
+    group.add_argument("--split", default="test", help=f"which of its splits: {', '.join(SPLITS)} (default: test)")
+
+
+def _prepare(args: argparse.Namespace, setting: Setting) -> Prepared:
+    check_pair_set_folder(args.data, "--data")
+    if args.split not in SPLITS:
+        raise ValueError(f"there is no split {args.split!r}{nearest(args.split, SPLITS)}; there is {', '.join(SPLITS)}")
+    protocols = known_names(args.protocol, PROTOCOLS, "protocol")
+    rows = read_split(args.data, args.split)
+    search = PairedSearch(
+        task="pair-set",
+        data=f"{PurePath(args.data).name}/{args.split}",
+        rows=rows,
+        protocols=protocols,
+        strip_comments=args.strip_comments,
+        mask_names=args.mask_names,
+        device=setting.device,
+        journal=setting.journal,
+    )
+    search.check()
+    identity = {"data": args.data, "data_id": read_manifest(args.data).data_id, "split": args.split}
+    return Prepared(identity, search.measure, search.baselines, lambda: paired_texts(rows))
+
+
+def paired_texts(rows: SplitRows) -> Mapping[str, ItemTexts]:
+    """Both sides of each row, by its name."""
+    return {
+        name: ItemTexts((anchor, positive), (False, positive_is_code(kind)))
+        for name, anchor, positive, kind in zip(rows.names, rows.anchors, rows.positives, rows.kinds, strict=True)
+    }
+
+
+PAIR_SET = Task("retrieval on a pair set's own split, beside BM25", "--data", _add_flags, _prepare)

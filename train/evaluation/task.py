@@ -1,0 +1,58 @@
+"""What a task of the evaluator is. In: the command line. Out: values an item, and what identifies the input."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from train.encoders import TextEncoder
+from train.evaluation.measured import MeanOf, Measured
+from train.journal import Journal
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every task of a run shares."""
+
+    device: str
+    seed: int
+    journal: Journal
+
+
+@dataclass(frozen=True)
+class ItemTexts:
+    """The texts of one evaluation item that a training set must not hold: a query and what answers it, both sentences
+    of a pair, the labelled text."""
+
+    texts: tuple[str, ...]
+    is_code: tuple[bool, ...] = ()
+    """One a text: whether it is hashed and cut as code; empty where none is."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A task whose input has been read and checked."""
+
+    identity: Mapping[str, Any]
+    """What was measured on, for the JSON: paths, hashes, counts, options."""
+    measure: Callable[[TextEncoder], Sequence[Measured | MeanOf]]
+    """The encoder's values. FloatingPointError, OSError and RuntimeError are reported in one sentence."""
+    baselines: Callable[[], Sequence[Measured | MeanOf]] = field(default=lambda: [])
+    """The values of what needs no model (BM25), computed once for any number of models."""
+    item_texts: Callable[[], Mapping[str, ItemTexts]] | None = None
+    """Texts by the item's name (`Measured.items`), for the leak check; None: the task has no items of its own."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to measure."""
+
+    summary: str
+    flag: str
+    """The flag that gives the task its input, such as ``--data``: who gives it asks for the task."""
+    add_flags: Callable[[argparse._ArgumentGroup], None]
+    """Adds the task's own flags, `flag` with default None among them, to its group of ``--help``."""
+    prepare: Callable[[argparse.Namespace, Setting], Prepared]
+    """Reads and checks the input before a model is loaded. ValueError, in one sentence: the user's mistake."""
