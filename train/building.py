@@ -16,6 +16,7 @@ from schemas.where import parse_where
 from train.base_model import find_base
 from train.batch_plan import BatchKeys, BatchPlan
 from train.encoder import SIDES, Encoder, Side
+from train.journal import Journal
 from train.loss import INITIAL_TEMPERATURE
 from train.progress import Meter
 from train.recipe import Recipe
@@ -48,6 +49,19 @@ def build_encoder(recipe: Recipe, data: Sequence[str], run: RunFolder) -> Encode
     encoder = from_base(str(recipe.base), recipe.pooling, recipe.length, recipe.side_delimiters(), recipe.padding_side)
     encoder.choose_trainable(recipe.trainable, recipe.lora)
     return encoder
+
+
+def choose_kernels(encoder: Encoder, recipe: Recipe, journal: Journal) -> None:
+    """Packs or compiles as the recipe says, once the encoder is on its device; the journal says what could not be."""
+    from train.transformer_encoder import TransformerEncoder
+
+    if not isinstance(encoder, TransformerEncoder):
+        return
+    wants_packing = recipe.attention == "packed" or (recipe.attention == "auto" and encoder.device.type == "cuda")
+    if wants_packing and not recipe.compile and (problem := encoder.pack()):
+        journal.note(f"texts are padded to the longest of their chunk: {problem}")
+    if recipe.compile:
+        encoder.compile()
 
 
 def first_temperature(recipe: Recipe) -> float:

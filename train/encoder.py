@@ -35,12 +35,23 @@ def normalize_rows(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
+def on_device(values: Tensor, device: torch.device) -> Tensor:
+    """A host tensor on a device. For a GPU it is copied from pinned memory, so that the host need not wait."""
+    if device.type != "cuda":
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)
+
+
 class Encoder(nn.Module, ABC):
     """An encoder that we can train and write; `dimension` is the width of its vectors."""
 
     dimension: int
     length: int
     """Most tokens of a text that `encode` reads, delimiters not counted."""
+    width_multiple: int = 1
+    """Rows are padded to a multiple of so many tokens."""
+    is_packed: bool = False
+    """Whether `embed` computes without any padding."""
 
     @abstractmethod
     def token_ids(self, texts: Sequence[str], length: int) -> Ragged:
@@ -57,6 +68,10 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Writes weights, tokenizer and settings so that sentence-transformers and `load_encoder` read them."""
+
+    def frame_tokens(self, side: Side) -> int:
+        """Tokens that `embed` puts around each text of a side."""
+        return 0
 
     @property
     def device(self) -> torch.device:

@@ -3,8 +3,11 @@
 First every chunk is embedded without a graph; the loss gives the gradient of each embedding; then every chunk is
 embedded again, with a graph and the very random state of the first time, and that gradient is sent back through it.
 
+The second forward is a quarter of the arithmetic. Chunks whose graphs fit in memory together keep them from the first
+pass and are not embedded again: `train.graph_memory` says how many padded tokens that may be.
+
 Rows of a contrastive batch have no order, so chunks are cut from rows sorted by length, under a budget of padded
-tokens: nearly no padding, and few shapes. The last chunk of all keeps its graph from the first pass.
+tokens: nearly no padding, and few shapes.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from train.encoder import SIDE_OF, Encoder, Role
+from train.encoder import SIDE_OF, Encoder, Role, on_device
 from train.ragged import Ragged
 
 LossFunction = Callable[[Mapping[Role, Tensor]], Tensor]
@@ -42,65 +45,111 @@ class RandomState:
             torch.cuda.set_rng_state(self.device, device)
 
 
-def cut_chunks(lengths: np.ndarray, budget: int) -> list[np.ndarray]:
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some rows of one role that are embedded together."""
+
+    role: Role
+    rows: np.ndarray
+    """Their places among the role's rows, longest first."""
+    tokens: int
+    """Padded tokens: rows × the longest."""
+
+
+def cut_chunks(lengths: np.ndarray, budget: int, multiple: int = 1) -> list[np.ndarray]:
     """Row places in chunks, longest rows first; rows × longest row of a chunk is within `budget` padded tokens.
 
-    A row longer than the budget is a chunk of its own.
+    Widths count as rounded up to a `multiple`. A row longer than the budget is a chunk of its own.
     """
     order = np.argsort(-lengths, kind="stable")
     chunks, start = [], 0
     while start < len(order):
-        longest = max(int(lengths[order[start]]), 1)
-        size = max(budget // longest, 1)
+        size = max(budget // _width(lengths[order[start]], multiple), 1)
         chunks.append(order[start : start + size])
         start += size
     return chunks
 
 
+def chunks_of(encoder: Encoder, texts: Mapping[Role, Ragged], budget: int | None) -> list[Chunk]:
+    """The chunks of a batch in the order in which they are embedded; `budget` None is one chunk a role."""
+    found = []
+    for role, tokens in texts.items():
+        lengths, multiple = tokens.lengths + encoder.frame_tokens(SIDE_OF[role]), encoder.width_multiple
+        parts = cut_chunks(lengths, budget, multiple) if budget else [np.arange(len(lengths))] * bool(len(lengths))
+        found += [Chunk(role, rows, len(rows) * _width(lengths[rows].max(), multiple)) for rows in parts]
+    return found
+
+
+def real_share(encoder: Encoder, texts: Mapping[Role, Ragged], budget: int | None) -> float:
+    """The share of the tokens computed that are of texts and their delimiters, not padding."""
+    real = sum(len(tokens.ids) + len(tokens) * encoder.frame_tokens(SIDE_OF[role]) for role, tokens in texts.items())
+    padded = real if encoder.is_packed else sum(chunk.tokens for chunk in chunks_of(encoder, texts, budget))
+    return real / max(padded, 1)
+
+
 def embed_and_backward(
-    encoder: Encoder, texts: Mapping[Role, Ragged], loss_of: LossFunction, budget: int | None
+    encoder: Encoder, texts: Mapping[Role, Ragged], loss_of: LossFunction, budget: int | None, kept: int = 0
 ) -> Tensor:
     """Adds the gradient of ``loss_of(vectors of each role)`` to every parameter; returns the loss.
 
     `budget` is the number of padded tokens of a chunk; None embeds each role whole and keeps its graph (no GradCache).
+    The last chunks that have at most `kept` padded tokens together keep their graphs, and the very last in any case.
     """
     if budget is None:
         loss = loss_of({role: encoder.embed(tokens, SIDE_OF[role]) for role, tokens in texts.items()})
         loss.backward()
         return loss.detach()
-    work = [(role, rows) for role, tokens in texts.items() for rows in cut_chunks(tokens.lengths, budget)]
-    leaves, states, last = _first_pass(encoder, texts, work)
+    chunks = chunks_of(encoder, texts, budget)
+    first_kept = len(chunks) - _kept_chunks(chunks, kept)
+    leaves, states, graphs = _first_pass(encoder, texts, chunks, first_kept)
     loss = loss_of(leaves)
     loss.backward()
     after = RandomState.capture(encoder.device)
-    if work:
-        _send_back(leaves, work[-1], last)
-    for (role, rows), state in zip(work[:-1], states, strict=True):
+    for chunk in reversed(chunks[first_kept:]):  # each graph is freed as soon as it is used
+        _send_back(leaves, chunk, graphs.pop())
+    for chunk, state in zip(chunks[:first_kept], states, strict=True):
         state.restore(encoder.device)
-        _send_back(leaves, (role, rows), encoder.embed(texts[role].take(rows), SIDE_OF[role]))
+        _send_back(leaves, chunk, encoder.embed(texts[chunk.role].take(chunk.rows), SIDE_OF[chunk.role]))
     after.restore(encoder.device)
     return loss.detach()
 
 
+def _width(longest: int, multiple: int) -> int:
+    return -(-max(int(longest), 1) // multiple) * multiple
+
+
+def _kept_chunks(chunks: Sequence[Chunk], kept: int) -> int:
+    """How many of the last chunks keep their graphs."""
+    if not chunks:
+        return 0
+    sums = np.cumsum([chunk.tokens for chunk in reversed(chunks)])
+    return max(int(np.searchsorted(sums, kept, side="right")), 1)
+
+
 def _first_pass(
-    encoder: Encoder, texts: Mapping[Role, Ragged], work: Sequence[tuple[Role, np.ndarray]]
-) -> tuple[dict[Role, Tensor], list[RandomState], Tensor | None]:
-    """All vectors without graphs, the random state before each chunk but the last, the last chunk with its graph."""
+    encoder: Encoder, texts: Mapping[Role, Ragged], chunks: Sequence[Chunk], first_kept: int
+) -> tuple[dict[Role, Tensor], list[RandomState], list[Tensor]]:
+    """All vectors without graphs, the random state before each chunk to be replayed, the others with their graphs."""
     wide = torch.promote_types(next(encoder.parameters()).dtype, torch.float32)
     shape = {role: (len(tokens), encoder.dimension) for role, tokens in texts.items()}
     vectors = {role: torch.zeros(size, dtype=wide, device=encoder.device) for role, size in shape.items()}
     states: list[RandomState] = []
-    part = None
-    for place, (role, rows) in enumerate(work):
-        is_last = place == len(work) - 1
-        if not is_last:
+    graphs: list[Tensor] = []
+    for place, chunk in enumerate(chunks):
+        is_kept = place >= first_kept
+        if not is_kept:
             states.append(RandomState.capture(encoder.device))
-        with nullcontext() if is_last else torch.no_grad():
-            part = encoder.embed(texts[role].take(rows), SIDE_OF[role])
-        vectors[role][torch.from_numpy(rows).to(part.device)] = part.detach().to(wide)
-    return {role: whole.requires_grad_() for role, whole in vectors.items()}, states, part
+        with nullcontext() if is_kept else torch.no_grad():
+            part = encoder.embed(texts[chunk.role].take(chunk.rows), SIDE_OF[chunk.role])
+        if is_kept:
+            graphs.append(part)
+        vectors[chunk.role][_on(part.device, chunk.rows)] = part.detach().to(wide)
+    return {role: whole.requires_grad_() for role, whole in vectors.items()}, states, graphs
 
 
-def _send_back(leaves: Mapping[Role, Tensor], chunk: tuple[Role, np.ndarray], part: Tensor) -> None:
-    role, rows = chunk
-    part.backward(leaves[role].grad[torch.from_numpy(rows).to(part.device)].to(part.dtype))
+def _send_back(leaves: Mapping[Role, Tensor], chunk: Chunk, part: Tensor) -> None:
+    part.backward(leaves[chunk.role].grad[_on(part.device, chunk.rows)].to(part.dtype))
+
+
+def _on(device: torch.device, rows: np.ndarray) -> Tensor:
+    return on_device(torch.from_numpy(rows), device)

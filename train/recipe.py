@@ -115,6 +115,15 @@ class Recipe:
     """The gradient's largest norm; None does not clip."""
     chunk_tokens: int | None = 16_384
     """Padded tokens of a GradCache chunk; None embeds the batch whole."""
+    gradcache: Literal["auto", "full", "off"] = "auto"
+    """full embeds all chunks but the last twice, so that memory hardly grows with the batch; off none; auto those whose
+    graphs do not fit in memory."""
+    graph_gib: float | None = None
+    """Memory for the graphs that auto keeps, in GiB; None: what is free on a GPU, 1 on a CPU."""
+    attention: Literal["auto", "padded", "packed"] = "auto"
+    """packed computes no padding (`train.packed_attention`); auto packs on a GPU; both pad a base that cannot pack."""
+    compile: bool = False
+    """Whether torch.compile makes the encoder's kernels; the first steps then take minutes."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What the encoder computes in; weights, normalising and logits are float32 throughout."""
 
@@ -194,6 +203,8 @@ def _problem_of_numbers(recipe: Recipe) -> str | None:
         value = _at(recipe, name)
         if not 0 <= value < 1:
             return f"the recipe's {name} is {value}; it must be a share, from 0 to below 1"
+    if recipe.compile and recipe.attention == "packed":
+        return "a compiled encoder pads: set compile to false, or attention to padded"
     if recipe.batch < 2:
         return "the recipe's batch is 1, which has no in-batch negatives; it must be 2 or more"
     if any(size <= 0 for size in recipe.matryoshka) or sorted(set(recipe.matryoshka)) != list(recipe.matryoshka):
@@ -231,6 +242,7 @@ _POSITIVE = (
     "clip",
     "initial_temperature",
     "chunk_tokens",
+    "graph_gib",
     "checkpoint_every",
     "keep_checkpoints",
     "lora.rank",

@@ -26,8 +26,17 @@ from schemas.pair_set import read_manifest, read_pair_set
 from train import checkpoint
 from train.allocator import keep_freed_memory
 from train.batch_plan import Step
-from train.building import build_caches, build_encoder, build_plan, first_temperature, start_static_weights
+from train.building import (
+    build_caches,
+    build_encoder,
+    build_plan,
+    choose_kernels,
+    first_temperature,
+    start_static_weights,
+)
 from train.command_line import CommandParser
+from train.graph_memory import settle_kept_tokens
+from train.journal import Journal
 from train.loss import Temperature
 from train.model_card import write_model
 from train.processes import Processes, join_processes, leave_processes
@@ -37,7 +46,7 @@ from train.run_folder import RunFolder
 from train.static_encoder import StaticEncoder
 from train.token_cache import SPLIT, without_tokens
 from train.train_rows import TrainRows
-from train.training import Learner, LossNotFinite, Material, train
+from train.training import Learner, LossNotFinite, Material, texts_of, train
 from train.validation import validation_of
 
 PAIRS_NAMED = 20
@@ -77,7 +86,7 @@ def _run(recipe: Recipe, data: Sequence[str], device: str, processes: Processes,
         run.prepare(overwrite=args.overwrite, resume=bool(args.resume or args.resume_anyway))
         run.recipe.write_text(recipe.to_yaml(), encoding="utf-8")
     processes.wait()
-    material, learner, origin = _prepare(recipe, data, run, device, processes, args.quiet)
+    material, learner, origin = _prepare(recipe, data, run, device, processes, args)
     newest = _checkpoint(run, origin, data, args)
     started = time.monotonic()
     try:
@@ -102,16 +111,17 @@ def _run(recipe: Recipe, data: Sequence[str], device: str, processes: Processes,
 
 
 def _prepare(
-    recipe: Recipe, data: Sequence[str], run: RunFolder, device: str, processes: Processes, quiet: bool
+    recipe: Recipe, data: Sequence[str], run: RunFolder, device: str, processes: Processes, args: argparse.Namespace
 ) -> tuple[Material, Learner, checkpoint.Origin]:
     """What trains, and from what. The first process makes tokenizer and token caches, the others read them."""
     keep_freed_memory()
-    if quiet or not processes.is_first:
+    quiet = args.quiet or not processes.is_first
+    if quiet:
         transformers.utils.logging.disable_progress_bar()
     if not processes.is_first:
         processes.wait()
     encoder = build_encoder(recipe, data, run)
-    caches = build_caches(recipe, data, encoder, run.tokens, quiet=quiet or not processes.is_first)
+    caches = build_caches(recipe, data, encoder, run.tokens, quiet=quiet)
     if processes.is_first:
         processes.wait()
     rows = TrainRows(caches)
@@ -123,7 +133,11 @@ def _prepare(
     data_ids = tuple(read_manifest(name).data_id for name in data)
     origin = checkpoint.Origin(data_ids, encoder.fingerprint(), recipe.to_yaml())
     measure = validation_of(data[0], device) if recipe.evaluate else None
-    return Material(recipe, plan, rows, processes, measure), learner, origin
+    choose_kernels(encoder, recipe, Journal(quiet))
+    is_resumed = bool(args.resume or args.resume_anyway)
+    texts = texts_of(rows, plan.step(0), processes)
+    kept = settle_kept_tokens(recipe, encoder.train(), texts, run.graphs, processes, is_resumed=is_resumed)
+    return Material(recipe, plan, rows, processes, measure, kept), learner, origin
 
 
 def _checkpoint(

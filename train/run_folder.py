@@ -49,6 +49,11 @@ class RunFolder:
         return self.root / "tokens"
 
     @property
+    def graphs(self) -> Path:
+        """How many graphs a step keeps: see `train.graph_memory`."""
+        return self.root / "graphs.json"
+
+    @property
     def is_finished(self) -> bool:
         """Whether the model is there."""
         return self.model.is_dir() and read_settings(self.model) is not None
@@ -69,7 +74,7 @@ class RunFolder:
         """Deletes what a run makes, and nothing else."""
         for folder in (self.model, self.checkpoints, self.tokens):
             shutil.rmtree(folder, ignore_errors=True)
-        for file in (self.recipe, self.metrics, self.tokenizer):
+        for file in (self.recipe, self.metrics, self.tokenizer, self.graphs):
             file.unlink(missing_ok=True)
 
     def keep_metrics_before(self, step: int) -> None:

@@ -61,6 +61,8 @@ class Material:
     processes: Processes = ALONE
     measure: Callable[[Encoder], float] | None = None
     """Gives a checkpoint's score, higher is better."""
+    kept_tokens: int = 0
+    """See `train.graph_memory`."""
 
     @property
     def total_steps(self) -> int:
@@ -183,7 +185,7 @@ def _take_step(
     _seed_step(recipe.seed, number, processes.rank)
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-        loss = float(embed_and_backward(learner.encoder, texts, loss_of, recipe.chunk_tokens))
+        loss = float(embed_and_backward(learner.encoder, texts, loss_of, recipe.chunk_tokens, material.kept_tokens))
     if not math.isfinite(loss):
         raise LossNotFinite(number, step)
     scale = float(learner.temperature().detach())

@@ -17,7 +17,8 @@ from torch import Tensor
 from transformers import BertConfig, BertModel, PreTrainedModel, PreTrainedTokenizerFast
 
 from train.base_model import find_base, read_model, read_tokenizer
-from train.encoder import SIDES, Encoder, Side
+from train.encoder import SIDES, Encoder, Side, on_device
+from train.packed_attention import Lengths, packed, packed_inputs, packing_problem
 from train.ragged import Ragged
 from train.recipe import LoraShape
 from train.trainable import AddedRows, freeze_but_biases, with_lora
@@ -25,6 +26,8 @@ from train.word_tokenizer import CLOSING, MASK, OPENING, PADDING, UNKNOWN, cut_t
 
 POOLINGS = ("closing", "last", "mean", "cls")
 Delimiters = Mapping[Side, tuple[str, str]]
+_COMPILED_MULTIPLE = 16
+"""Few widths make few kernels."""
 _PADDING_MATTERS = 1e-3
 """Relative change of a hidden state by padding: rounding is far below, another position far above."""
 
@@ -86,10 +89,29 @@ class TransformerEncoder(Encoder):
         """See `Encoder.fingerprint`."""
         return fingerprint(self.tokenizer.backend_tokenizer)
 
+    def pack(self) -> str | None:
+        """Computes no padding from now on; or says why this model cannot, and goes on padding."""
+        longest = self.length + max(self.frame_tokens(side) for side in SIDES)
+        problem = packing_problem(self._base, longest, self._base.get_input_embeddings().num_embeddings)
+        self.is_packed = problem is None
+        return problem
+
+    def compile(self) -> None:
+        """Lets torch make the model's kernels at the first steps, for all shapes alike."""
+        # Inductor's own random numbers are not those that GradCache replays.
+        torch._inductor.config.fallback_random = True
+        self.width_multiple = _COMPILED_MULTIPLE
+        self.model.compile(dynamic=True)
+
+    def frame_tokens(self, side: Side) -> int:
+        """See `Encoder.frame_tokens`."""
+        return sum(map(len, self.frames[side]))
+
     def embed(self, tokens: Ragged, side: Side) -> Tensor:
-        """See `Encoder.embed`; pads to the longest row, so hand in rows of like lengths."""
-        ids, mask = self.padded(tokens, side)
-        ids, mask = ids.to(self.device, non_blocking=True), mask.to(self.device, non_blocking=True)
+        """See `Encoder.embed`; unless packed, pads to the longest row, so hand in rows of like lengths."""
+        if self.is_packed:
+            return self._embed_packed(self.framed(tokens, side))
+        ids, mask = (on_device(part, self.device) for part in self.padded(tokens, side))
         hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
         if self.pooling == "mean":
             real = mask.unsqueeze(-1).to(hidden.dtype)
@@ -101,20 +123,46 @@ class TransformerEncoder(Encoder):
             place = torch.full_like(mask[:, 0], mask.shape[1] - 1) if is_padded_left else mask.sum(1) - 1
         return hidden[torch.arange(len(hidden), device=hidden.device), place]
 
+    def _embed_packed(self, framed: Ragged) -> Tensor:
+        is_empty = framed.lengths == 0
+        # A row without tokens stands as one of padding, which no other row sees.
+        ids = np.insert(framed.ids, framed.offsets[:-1][is_empty], self.tokenizer.pad_token_id)
+        lengths = Lengths(np.maximum(framed.lengths, 1))
+        inputs = {name: on_device(part, self.device) for name, part in packed_inputs(self._base, ids, lengths).items()}
+        with packed(lengths):
+            hidden = self.model(**inputs).last_hidden_state[0]
+        ends = np.cumsum(lengths.each)
+        if self.pooling != "mean":
+            place = ends - lengths.each if self.pooling == "cls" else ends - 1
+            return hidden[on_device(torch.from_numpy(place), hidden.device)]
+        rows = on_device(torch.from_numpy(np.repeat(np.arange(len(framed)), lengths.each)), hidden.device)
+        weight = on_device(torch.from_numpy((~is_empty / lengths.each)[:, None]), hidden.device)
+        return hidden.new_zeros(len(framed), self.dimension).index_add(0, rows, hidden) * weight.to(hidden.dtype)
+
+    def framed(self, tokens: Ragged, side: Side) -> Ragged:
+        """The texts with the ids that stand before and after each."""
+        before, after = self.frames[side]
+        offsets = np.zeros(len(tokens) + 1, np.int64)
+        np.cumsum(tokens.lengths + len(before) + len(after), out=offsets[1:])
+        ids = np.empty(offsets[-1], np.int64)
+        for step, token in enumerate(before):
+            ids[offsets[:-1] + step] = token
+        shift = offsets[:-1] + len(before) - tokens.offsets[:-1]
+        ids[np.arange(len(tokens.ids)) + np.repeat(shift, tokens.lengths)] = tokens.ids
+        for step, token in enumerate(after):
+            ids[offsets[1:] - len(after) + step] = token
+        return Ragged(ids, offsets)
+
     def padded(self, tokens: Ragged, side: Side) -> tuple[Tensor, Tensor]:
         """Framed ids and attention mask, int64 of (rows, longest), padded on the encoder's side."""
-        before, after = self.frames[side]
-        lengths = tokens.lengths + len(before) + len(after)
-        width = max(int(lengths.max(initial=0)), 1)
+        framed = self.framed(tokens, side)
+        lengths = framed.lengths
+        longest = max(int(lengths.max(initial=0)), 1)
+        rounded = -(-longest // self.width_multiple) * self.width_multiple
+        width = max(longest, min(rounded, self.length + self.frame_tokens(side)))  # the base has no further positions
         start = width - lengths if self.padding_side == "left" else np.zeros_like(lengths)
-        rows = np.arange(len(tokens))
-        ids = np.full((len(tokens), width), self.tokenizer.pad_token_id, np.int64)
-        for step, token in enumerate(before):
-            ids[rows, start + step] = token
-        place = np.arange(len(tokens.ids)) - np.repeat(tokens.offsets[:-1] - start, tokens.lengths) + len(before)
-        ids[tokens.rows, place] = tokens.ids
-        for step, token in enumerate(after):
-            ids[rows, start + lengths - len(after) + step] = token
+        ids = np.full((len(framed), width), self.tokenizer.pad_token_id, np.int64)
+        ids[framed.rows, np.arange(len(framed.ids)) - np.repeat(framed.offsets[:-1] - start, lengths)] = framed.ids
         column = np.arange(width)
         mask = (column >= start[:, None]) & (column < (start + lengths)[:, None])
         return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
@@ -124,6 +172,11 @@ class TransformerEncoder(Encoder):
         from train.transformer_folder import save_transformer
 
         save_transformer(self, folder)
+
+    @property
+    def _base(self) -> PreTrainedModel:
+        """The model without what peft wraps around it."""
+        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
 
     def _add_missing_delimiters(self) -> None:
         """Adds the delimiters that the vocabulary lacks, with rows for them. ValueError where one is several tokens."""

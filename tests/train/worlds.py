@@ -22,6 +22,7 @@ import torch.distributed as dist
 from tests.train.test_gradcache import batch, bert, static
 from train.encoder import Encoder
 from train.gradcache import embed_and_backward
+from train.graph_memory import ALL_GRAPHS
 from train.loss import Identity, Temperature, matryoshka_info_nce
 from train.processes import ALONE, Processes
 from train.run import main
@@ -30,6 +31,7 @@ ROWS = 24
 ENCODERS: dict[str, Callable[[], Encoder]] = {"bert": bert, "static": static}
 CASES = [
     *product(["bert"], ["symmetric"], [None, 1, 60, 10_000], [True, False], [()]),
+    *product(["bert"], ["symmetric"], [60], [False], [()], [200, ALL_GRAPHS]),
     *product(["bert", "static"], ["anchor_to_positive", "symmetric with negatives"], [None, 60], [False], [()]),
     *product(["bert", "static"], ["four_directions"], [None, 60], [False], [(4,)]),
 ]
@@ -64,7 +66,7 @@ def known_identity() -> Identity:
 
 def gradient(case: Sequence, processes: Processes) -> tuple[float, float, dict[str, torch.Tensor]]:
     """Loss, masked share and gradients of the global batch, as one process of the world has them."""
-    name, kind, budget, is_sorted, dimensions = case
+    name, kind, budget, is_sorted, dimensions, *kept = case
     torch.manual_seed(0)
     encoder = ENCODERS[name]().double().eval()
     temperature = Temperature().double()
@@ -84,7 +86,7 @@ def gradient(case: Sequence, processes: Processes) -> tuple[float, float, dict[s
         shares.append(share)
         return loss
 
-    loss = float(embed_and_backward(encoder, texts, loss_of, budget))
+    loss = float(embed_and_backward(encoder, texts, loss_of, budget, *kept))
     parameters = {**dict(encoder.named_parameters()), "temperature": temperature.log_scale}
     processes.average_gradients(parameters.values())
     return loss, shares[-1], {key: value.grad for key, value in parameters.items()}
@@ -114,7 +116,7 @@ def parity(result: str) -> None:
     for case in CASES:
         loss, share, got = gradient(case, processes)
         if processes.is_first:
-            found.append({"case": case, **difference(loss, share, got, expected(case[0], case[1], *case[3:]))})
+            found.append({"case": case, **difference(loss, share, got, expected(case[0], case[1], *case[3:5]))})
     if processes.is_first:
         Path(f"{result}.{processes.size}").write_text(json.dumps(found))
     dist.destroy_process_group()
