@@ -39,6 +39,7 @@ MINING = [
     "license-expression>=30.4,<31",
     "licenseclassifier>=2026.10",
     "lz4>=4.4,<5",
+    "msgspec>=0.19,<0.23",
     "numpy>=2.1",
     "phonenumbers>=9,<10",
     "plotly>=6,<8",
@@ -60,6 +61,7 @@ MINING = [
 
 TRAINING = [
     "bm25s>=0.3,<0.4",
+    "pytrec-eval-terrier>=0.5.7,<0.6",
     "safetensors>=0.5",
     "sentence-transformers>=6,<7",
     "tokenizers>=0.22",

@@ -15,7 +15,6 @@ if not __package__:  # run as a script: Python put this folder on the path, wher
 
 import argparse
 import hashlib
-import importlib.util
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -32,12 +31,12 @@ from train.negatives.choice import ChoiceRule
 from train.negatives.estimate import estimate
 from train.negatives.keys import WITHIN, read_keys
 from train.negatives.layout import lay_out
+from train.negatives.nearest import INDEXES, check_index
 from train.negatives.result import WORK_FOLDER, Run, output_folder, write_result
 from train.negatives.work import Work, vector_finder, word_finder, work_name
 from train.progress import Meter
 
 METHODS = ("model", "bm25")
-INDEXES = ("blocks", "faiss")
 
 
 @dataclass(frozen=True)
@@ -139,8 +138,7 @@ def _settings(args: argparse.Namespace, manifest: Manifest) -> Settings:
         raise ValueError("give --model a model's folder, or --method bm25 and no model")
     if args.method == "bm25" and args.index != "blocks":
         raise ValueError("--index is for the vectors of a model; leave it out with --method bm25")
-    if args.index == "faiss" and importlib.util.find_spec("faiss") is None:
-        raise ValueError("--index faiss needs the faiss library: pip install 'pairmill[faiss]'")
+    check_index(args.index)
     margin = args.margin
     if margin is None and args.method == "model":
         margin = ChoiceRule.margin

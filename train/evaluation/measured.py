@@ -43,10 +43,11 @@ class Measured:
     details: Mapping[str, float | int | str] = field(default_factory=dict)
     """What else a reader has to know, for the JSON: candidates a query, the chosen regularisation."""
 
-    def take(self, keep: np.ndarray) -> Measured:
-        """The same of the items where `keep` (bool, one an item) is true."""
+    def take(self, keep: np.ndarray, part: str | None = None) -> Measured:
+        """The same of the items where `keep` (bool, one an item) is true, as another `part` where one is named."""
         return replace(
             self,
+            part=part or self.part,
             items=[item for item, kept in zip(self.items, keep, strict=True) if kept],
             values=self.values[keep],
             groups=None if self.groups is None else self.groups[keep],

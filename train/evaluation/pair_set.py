@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from pathlib import PurePath
 
 from schemas.pair import SPLITS
 from schemas.pair_set import read_manifest
-from schemas.side_hash import positive_is_code
 from train.command_line import nearest
 from train.evaluation.flags import known_names
 from train.evaluation.paired_search import PROTOCOLS, PairedSearch
-from train.evaluation.task import ItemTexts, Prepared, Setting, Task
+from train.evaluation.task import Prepared, Setting, Task
 from train.named_inputs import check_pair_set_folder
-from train.split_rows import SplitRows, read_split
+from train.split_rows import read_split
 
 
 def _add_flags(group: argparse._ArgumentGroup) -> None:
@@ -40,15 +38,7 @@ def _prepare(args: argparse.Namespace, setting: Setting) -> Prepared:
     )
     search.check()
     identity = {"data": args.data, "data_id": read_manifest(args.data).data_id, "split": args.split}
-    return Prepared(identity, search.measure, search.baselines, lambda: paired_texts(rows))
-
-
-def paired_texts(rows: SplitRows) -> Mapping[str, ItemTexts]:
-    """Both sides of each row, by its name."""
-    return {
-        name: ItemTexts((anchor, positive), (False, positive_is_code(kind)))
-        for name, anchor, positive, kind in zip(rows.names, rows.anchors, rows.positives, rows.kinds, strict=True)
-    }
+    return Prepared(identity, search.measure, search.baselines, search.item_texts)
 
 
 PAIR_SET = Task("retrieval on a pair set's own split, beside BM25", "--data", _add_flags, _prepare)

@@ -18,6 +18,7 @@ from schemas.side_hash import positive_is_code
 from train.bm25_baseline import bm25_blocks, code_words, text_words
 from train.encoders import TextEncoder, finite_vectors
 from train.evaluation.measured import AS_WRITTEN, MODEL, MeanOf, Measured
+from train.evaluation.task import ItemKey, ItemTexts
 from train.journal import Journal
 from train.known_pairs import OwnRowOnly
 from train.retrieval import METRICS, ScoreBlock, cosine_blocks, metric_values, ranks_of
@@ -73,6 +74,14 @@ class PairedSearch:
                 f"{self.data} has at most {largest:,} rows of one source, too few for {', '.join(self.protocols)}, "
                 f"which needs {fewest:,}; take --protocol {FULL}, or a larger set"
             )
+
+    def item_texts(self) -> dict[ItemKey, ItemTexts]:
+        """Both sides of each row."""
+        rows = self.rows
+        return {
+            (self.data, name): ItemTexts((anchor, positive), (False, positive_is_code(kind)))
+            for name, anchor, positive, kind in zip(rows.names, rows.anchors, rows.positives, rows.kinds, strict=True)
+        }
 
     def measure(self, encoder: TextEncoder) -> list[Measured | MeanOf]:
         """Every list by the model."""

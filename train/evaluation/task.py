@@ -21,6 +21,10 @@ class Setting:
     journal: Journal
 
 
+ItemKey = tuple[str, str]
+"""An item's data set and its name there, as `Measured.data` and `Measured.items` have them."""
+
+
 @dataclass(frozen=True)
 class ItemTexts:
     """The texts of one evaluation item that a training set must not hold: a query and what answers it, both sentences
@@ -41,8 +45,22 @@ class Prepared:
     """The encoder's values. FloatingPointError, OSError and RuntimeError are reported in one sentence."""
     baselines: Callable[[], Sequence[Measured | MeanOf]] = field(default=lambda: [])
     """The values of what needs no model (BM25), computed once for any number of models."""
-    item_texts: Callable[[], Mapping[str, ItemTexts]] | None = None
-    """Texts by the item's name (`Measured.items`), for the leak check; None: the task has no items of its own."""
+    item_texts: Callable[[], Mapping[ItemKey, ItemTexts]] | None = None
+    """Texts of every item, for the leak check; None: the task knows none of its items."""
+
+
+def together(prepared: Sequence[Prepared], what: str) -> Prepared:
+    """Several inputs of one task as one, their identities as a list under `what`."""
+
+    def item_texts() -> dict[ItemKey, ItemTexts]:
+        return {key: texts for one in prepared if one.item_texts for key, texts in one.item_texts().items()}
+
+    return Prepared(
+        {what: [one.identity for one in prepared]},
+        lambda encoder: [row for one in prepared for row in one.measure(encoder)],
+        lambda: [row for one in prepared for row in one.baselines()],
+        item_texts,
+    )
 
 
 @dataclass(frozen=True)

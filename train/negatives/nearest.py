@@ -6,6 +6,7 @@ work was cut. Candidates are read in tiles; memory is a tile of scores, whatever
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ import torch
 
 from train.known_pairs import IndexPairs
 from train.retrieval import count_true
+
+INDEXES = ("blocks", "faiss")
+"""How vectors are searched: `BlockSearch` or `FaissSearch`. Both are exact."""
 
 TILE, DEVICE_TILE = 2048, 32_768
 """Candidates scored at a time: with 4,096 queries 32 MB of scores, and 512 MB on a GPU."""
@@ -28,6 +32,12 @@ class Found:
 
     candidates: np.ndarray
     scores: np.ndarray
+
+
+def check_index(index: str) -> None:
+    """ValueError for faiss where the library is not installed."""
+    if index == "faiss" and importlib.util.find_spec("faiss") is None:
+        raise ValueError("--index faiss needs the faiss library: pip install 'pairmill[faiss]'")
 
 
 def tile_size(device: str) -> int:
