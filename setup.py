@@ -63,6 +63,7 @@ TRAINING = [
     "bm25s>=0.3,<0.4",
     "pytrec-eval-terrier>=0.5.7,<0.6",
     "safetensors>=0.5",
+    "scikit-learn>=1.6",
     "sentence-transformers>=6,<7",
     "tokenizers>=0.22",
     "torch>=2.11,<2.14",
@@ -98,6 +99,7 @@ setup(
         "trafilatura": ["trafilatura>=2,<3"],
         "bench": ["FastWARC>=2.0.1,<3", "libclang>=18,<19", "trafilatura", "rensa"],
         "fast": ["numba>=0.62"],
+        "mteb": ["mteb>=2.26,<3"],
         "faiss": ["faiss-cpu>=1.12"],
         "demo": ["warcio>=1.8,<2"],
         "test": [
@@ -106,6 +108,7 @@ setup(
             "datasets>=5,<6",
             "faiss-cpu>=1.12",
             "hypothesis",
+            "mteb>=2.26,<3",
             "numba>=0.62",
             "peft>=0.18,<1",
             "playwright>=1.49,<2",

@@ -2,8 +2,8 @@
 
 One Beam graph of seven passes; each GroupByKey is keyed by the next pass's unit of work, text never goes through one:
 
-    Create([END] + units) | Reshuffle | scan | GroupByKey | leaks | GroupByKey | match | GroupByKey | verify
-        | GroupByKey | resolve | GroupByKey | route | GroupByKey | write | GroupByKey | finish
+    Create([END]) | read the planned units | Reshuffle | scan | GroupByKey | leaks | GroupByKey | match | GroupByKey
+        | verify | GroupByKey | resolve | GroupByKey | route | GroupByKey | write | GroupByKey | finish
 
 Counts and file names travel as values under a key of their own. What can be lost is in the ledger: exact copies,
 near-duplicates, repeats of one side, contamination, leaks between splits.
@@ -27,7 +27,7 @@ from pipelines.deduping.contamination import Decontamination
 from pipelines.deduping.existing import ExistingUnit, existing_units, find_existing
 from pipelines.deduping.files import TemporaryFiles
 from pipelines.deduping.finish import FinishDedupe
-from pipelines.deduping.inputs import Input, InputUnit, find_input, set_folders
+from pipelines.deduping.inputs import Input, InputUnit, find_input
 from pipelines.deduping.leaks import FindLeakKeys, marked
 from pipelines.deduping.match import MatchPartition
 from pipelines.deduping.resolve import ResolveRows
@@ -36,20 +36,20 @@ from pipelines.deduping.source_loss import is_alarm
 from pipelines.deduping.verify import VerifyCandidates
 from pipelines.deduping.write import JOB, Layout, RouteUnit, Sharding, WriteShard
 from pipelines.dry_runs.dedupe_rows import dedupe_pieces, memory_options
-from pipelines.dry_runs.estimate import Input as Planned
+from pipelines.dry_runs.estimate import Input as PlannedInput
 from pipelines.dry_runs.estimate import print_plan, take_sample
 from pipelines.evaluation_texts import SUFFIXES, find_evaluation_files
 from pipelines.failures import report_errors
 from pipelines.finish import Job, clean_after
 from pipelines.live_progress import Expected, FileWatch
 from pipelines.options import Command, JobParser, UsageError, job_parser, parse, pipeline_options, read_recipe
+from pipelines.planned import END, Planned, ReadPlanned, plan
 from pipelines.progress import Progress, print_ledger
 from pipelines.removed_rows import NOTHING_REMOVED, RemovedRows, find_removed
 from pipelines.running import run_pipeline
 from pipelines.runs import TEMPORARY_FOLDER, Run, heartbeat, start_run
 from pipelines.set_files import load_result
 
-END = None
 SHARD_BYTES = 256 << 20
 LEAST_SHARD_BYTES = 8 << 20
 SHARDS = 9
@@ -86,18 +86,17 @@ def shardings_for(config: DedupeConfig, size: int, shards: int | None) -> dict[s
 
 def build_graph(
     pipeline: beam.Pipeline,
-    units: Sequence[InputUnit],
-    existing: Sequence[ExistingUnit],
+    units: Planned[InputUnit],
+    existing: Planned[ExistingUnit],
     layout: Layout,
-    job: Job,
+    finish: FinishDedupe,
     partitions: int,
     wanted: Decontamination | None,
     marks: int,
-    rows: int | None,
     removed: RemovedRows = NOTHING_REMOVED,
 ) -> None:
-    """Wire the passes. `rows`: what the input's files say they hold; `marks`: about so many band hashes of rows
-    beyond train there are; `removed`: what must not come back."""
+    """Wire the passes. `marks`: about so many band hashes of rows beyond train there are; `removed`: what must not
+    come back."""
     config, files = layout.config, layout.files
     value = beam.typehints.Tuple[str, bytes]
 
@@ -106,11 +105,12 @@ def build_graph(
 
     (
         pipeline
-        | "units" >> beam.Create([END, *units, *existing])
+        | "begin" >> beam.Create([END])
+        | "units" >> beam.ParDo(ReadPlanned(units, existing))
         | "spread" >> beam.Reshuffle()
         | step("scan", ScanUnit(config, files, partitions, wanted, removed))
         | "by scanned unit" >> beam.GroupByKey()
-        | step("leaks", FindLeakKeys(config, files, partitions, len(units) + len(existing), marks))
+        | step("leaks", FindLeakKeys(config, files, partitions, units.count + existing.count, marks))
         | "by partition" >> beam.GroupByKey()
         | step("match", MatchPartition(config, files, partitions))
         | "by candidates" >> beam.GroupByKey()
@@ -118,11 +118,11 @@ def build_graph(
         | "all edges" >> beam.GroupByKey()
         | step("resolve", ResolveRows(config, files, wanted))
         | "by unit" >> beam.GroupByKey()
-        | step("route", RouteUnit(layout, tuple(units)))
+        | step("route", RouteUnit(layout, units))
         | "by shard" >> beam.GroupByKey()
         | step("write", WriteShard(layout))
         | "all files" >> beam.GroupByKey()
-        | "finish" >> beam.ParDo(FinishDedupe(job, config, files.folder, rows, set_folders(units), removed))
+        | "finish" >> beam.ParDo(finish)
     )
 
 
@@ -239,12 +239,12 @@ def run(argv: Sequence[str] | None = None) -> int:
     )
     rows = found.rows_about + (existing.rows_about if existing else 0)
     partitions = args.partitions or partitions_for(rows, config)
-    watch = watch_passes(layout, units, existing_units(existing, len(units)), partitions)
+    earlier = existing_units(existing, len(units))
+    given, there = plan(temporary, "units", InputUnit, units), plan(temporary, "existing", ExistingUnit, earlier)
+    finish = FinishDedupe(job, plan(temporary, "job", Job, [job]), layout, given, found.rows, removed)
+    watch = watch_passes(layout, units, earlier, partitions)
     with heartbeat(args.output), Progress(job, watch, quiet=args.quiet), run_pipeline(options, temporary) as pipeline:
-        earlier = existing_units(existing, len(units))
-        build_graph(
-            pipeline, units, earlier, layout, job, partitions, wanted, marked(rows, config), found.rows, removed
-        )
+        build_graph(pipeline, given, there, layout, finish, partitions, wanted, marked(rows, config), removed)
     clean_after(args.output, temporary)
     print_ledger(args.output, quiet=args.quiet)
     return int(args.max_source_loss is not None and has_alarm(args.output))
@@ -264,15 +264,18 @@ def _print_dry_run(
         files = TemporaryFiles(storage.join(folder, TEMPORARY_FOLDER))
         layout = Layout(config, files, folder, shardings_for(config, 1, None), 0, None, command.args.keep_rejects)
         job = Job(JOB, folder, {}, 0, Run("dry-run", ""))
+        given = plan(files.folder, "units", InputUnit, [unit])
+        none = plan(files.folder, "existing", ExistingUnit, ())
+        finish = FinishDedupe(job, plan(files.folder, "job", Job, [job]), layout, given, unit.rows, removed)
         with run_pipeline(memory_options()) as pipeline:
-            build_graph(pipeline, (unit,), (), layout, job, 1, wanted, unit.rows, removed)
+            build_graph(pipeline, given, none, layout, finish, 1, wanted, unit.rows, removed)
 
     rows = found.rows_about + (existing.rows_about if existing else 0)
     size = found.bytes + (existing.bytes if existing else 0)
     files = len(found.files) + (len(existing.files) if existing else 0)
-    plan = Planned(files, size, len(found.units()), rows, rows=rows)
+    planned = PlannedInput(files, size, len(found.units()), rows, rows=rows)
     sample = take_sample(dedupe_pieces(found, command.args.seed, run_graph), rows)
-    print_plan(plan, sample, command)
+    print_plan(planned, sample, command)
 
 
 def has_alarm(output: str) -> bool:

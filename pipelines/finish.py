@@ -20,7 +20,7 @@ from schemas.finished import file_entry, finished_manifest
 from schemas.ledger import Ledger, LedgerError
 from schemas.manifest import CARD_NAME, FILE_FOLDERS, MANIFEST_NAME, FileEntry, Manifest
 
-__all__ = ["Job", "clean_after", "delete_unnamed", "file_entry", "finish_pair_set"]
+__all__ = ["Job", "check_footers", "clean_after", "delete_unnamed", "file_entry", "finish_pair_set"]
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,12 @@ def finish_pair_set(
     files: Sequence[FileEntry],
     warnings: Sequence[str] = (),
     attribution: AttributionSums | None = None,
+    *,
+    are_footers_checked: bool = False,
 ) -> Manifest:
     """Check, clean, and write attribution, card and manifest. Running it twice for one run is no error.
 
+    `are_footers_checked`: an earlier step has called `check_footers`, file by file where that was parallel.
     Raises LedgerError when a count does not add up or a footer disagrees, and FileExistsError when the folder's
     manifest is another run's, or another run has taken the folder over.
     """
@@ -57,7 +60,8 @@ def finish_pair_set(
     if begun is not None and begun.run_id != job.run.run_id:
         raise FileExistsError(f"another job has taken {job.output} over; this one's work is given up")
     ledger.check()
-    _check_footers(job, files)
+    if not are_footers_checked:
+        check_footers(job.output, files)
     delete_unnamed(job.output, files)
     attributed = attribution.write(job.output) if attribution is not None else None
     manifest = finished_manifest(
@@ -77,17 +81,22 @@ def finish_pair_set(
 
 
 def clean_after(output: str, temp: str | None = None) -> None:
-    """Delete temporary files; only after the manifest is written, since an attempt may still read them."""
+    """Delete temporary files; only after the manifest is written, since an attempt may still read them.
+
+    Of a job that was handed over (a template, say) they stay: its last step deletes them.
+    """
+    if load_result(output) is None:
+        return
     storage.delete([storage.join(output, name) for name in (BEAT_NAME, PROGRESS_NAME, TEMPORARY_FOLDER)])
     delete_temporary(output)
     if temp is not None:
         storage.delete([temp])
 
 
-def _check_footers(job: Job, files: Sequence[FileEntry]) -> None:
-    """The rows that Parquet's footers state must be the rows that were written."""
+def check_footers(output: str, files: Sequence[FileEntry]) -> None:
+    """The rows that Parquet's footers state must be the rows that were written. Raises LedgerError."""
     for entry in files:
-        with storage.open_read(storage.join(job.output, entry.path)) as file:
+        with storage.open_read(storage.join(output, entry.path)) as file:
             footer = pq.read_metadata(file).num_rows
         if footer != entry.rows or not footer:
             raise LedgerError(f"{entry.path} holds {footer:,} rows where {entry.rows:,} were written")

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from pipelines import storage
-from pipelines.unit_markers import done_units, read_marker
+from pipelines.unit_markers import done_units, read_markers
 from schemas.ledger import Ledger
 
 PROGRESS_NAME = "progress.json"
@@ -59,8 +59,9 @@ class MarkerWatch:
     def look(self) -> Seen:
         """Reads the markers that came since the last look."""
         wanted = frozenset().union(*self._steps.values())
-        for unit in (done_units(self._output) & wanted) - self._records.keys():
-            ledger = Ledger.from_json(read_marker(self._output, unit)["ledger"])
+        new = sorted((done_units(self._output) & wanted) - self._records.keys())
+        for unit, marker in zip(new, read_markers(self._output, new), strict=True):
+            ledger = Ledger.from_json(marker["ledger"])
             self._ledger.add(ledger)
             self._records[unit] = next((stage.read for stage in ledger.stages.values() if stage.read), 0)
         steps = []

@@ -1,10 +1,11 @@
 """The graph that the mine jobs and import share: each unit is mined and written where it is read, without a shuffle.
 
-    Create([END] + units) | Reshuffle | ParDo(mine a unit) | GroupByKey | ParDo(finish)
+    Create([END]) | ParDo(read the planned units) | Reshuffle | ParDo(mine a unit) | GroupByKey | ParDo(sum a batch)
+        | GroupByKey | ParDo(finish)
 
 Where a job has several passes, each is such a part of the graph: its units begin when those of the pass before have
 ended. A unit ends by writing `units/<unit>.json` after its parts, atomically: the only sign that it is done. The last
-step sums them. Memory is flat: rows go to the part file as they are found.
+steps sum them. Memory is flat: rows go to the part file as they are found.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import apache_beam as beam
@@ -22,18 +24,22 @@ import xxhash
 from pipelines import storage
 from pipelines.attribution import AttributionSums
 from pipelines.counters import count
+from pipelines.deduping.passing import PASSING
 from pipelines.finish import Job, clean_after, file_entry, finish_pair_set
 from pipelines.http_files import Transfer, is_http
+from pipelines.last_step import LastStep
 from pipelines.live_progress import MarkerWatch
 from pipelines.options import Command, pipeline_options
+from pipelines.planned import END, Planned, ReadPlanned, plan
 from pipelines.progress import Progress, print_ledger
 from pipelines.running import run_pipeline
-from pipelines.runs import heartbeat, is_finished, start_run
+from pipelines.runs import TEMPORARY_FOLDER, heartbeat, is_finished, start_run
 from pipelines.unit_markers import done_units, has_marker, read_marker, write_marker
+from pipelines.unit_sums import SumUnits, UnitSums, batch_of
 from schemas.attribution import Attribution
 from schemas.ids import length_prefixed
 from schemas.ledger import Ledger
-from schemas.manifest import UNITS_FOLDER, FileEntry
+from schemas.manifest import UNITS_FOLDER, FileEntry, Manifest
 from schemas.pair import SCHEMA, SPLITS, Pair, pairs_to_table
 from schemas.pair_batch import PairBatch, batches_to_table
 from schemas.rejects import REJECTS_SCHEMA, Reject, rejects_to_table
@@ -44,8 +50,6 @@ PART_BYTES = 512 << 20
 BATCH_ROWS = 2048
 ASSUMED_BYTES = 256 << 20
 """Of a file behind a URL that was not asked for its size."""
-END = None
-"""Travels beside the units, so that a job without input ends too."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Unit:
     start: int = 0
     end: int = 0
     extra: Mapping[str, Any] = field(default_factory=dict)
+    """Values of JSON: units are written down."""
     listed: storage.FileInfo | None = None
     """The file as it was when the job was planned, where the unit is a part of one file."""
 
@@ -115,6 +120,24 @@ class Pass:
     units: tuple[Unit, ...]
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A unit in the graph: the batch that it is summed in, and whether an earlier run has done it."""
+
+    unit: Unit
+    batch: str
+    is_done: bool
+
+
+@dataclass(frozen=True)
+class PlannedPass:
+    """What the graph knows of a pass: where its units lie, by what each is mined, and where they are summed."""
+
+    mine: MineUnit
+    units: Planned[Waiting]
+    sums: UnitSums
+
+
 def unit_id(*parts: str | int) -> str:
     """xxh3-64 of what identifies a unit (URI, size, etag or modification time, range), 16 hex digits."""
     return xxhash.xxh3_64_hexdigest(length_prefixed(*(str(part).encode() for part in parts)))
@@ -157,57 +180,60 @@ def run_passes(
         storage.delete([storage.join(args.output, UNITS_FOLDER)])  # what these units left for the next pass is gone
     done = done_units(args.output) & {unit.unit_id for unit in every}
     _delete_unfinished_parts(args.output, done)
+    folder = storage.join(args.output, TEMPORARY_FOLDER, run.run_id)
+    storage.delete([folder])
+    step = partial(MineUnit, output=args.output, source=args.source, keep_rejects=args.keep_rejects)
+    planned = [
+        plan_pass(one, folder, step(one.miner, is_whole=len(passes) == 1), done, f"{number}-")
+        for number, one in enumerate(passes, 1)
+    ]
+    finish = FinishMining(job, plan(folder, "job", Job, [job]), [one.sums for one in planned], temporary)
     steps = {
         f"{job.name} {number + 1}" if number else job.name: [unit.unit_id for unit in one.units]
         for number, one in enumerate(passes)
     }
     progress = Progress(job, MarkerWatch(job.name, args.output, steps), quiet=args.quiet)
     with heartbeat(args.output), progress, run_pipeline(options) as pipeline:
-        ended = None
-        for number, one in enumerate(passes):
-            waiting = [END, *(unit for unit in one.units if unit.unit_id not in done)]
-            name = f" {number + 1}" if number else ""
-            begun = (
-                pipeline | "units" >> beam.Create(waiting)
-                if ended is None
-                else ended | f"then{name}" >> beam.ParDo(BeginPass(waiting))
-            )
-            step = MineUnit(one.miner, args.output, args.source, args.keep_rejects, is_whole=len(passes) == 1)
-            ended = (
-                begun
-                | f"spread{name}" >> beam.Reshuffle()
-                | f"mine{name}" >> beam.ParDo(step)
-                | f"gather{name}" >> beam.GroupByKey()
-            )
-        finish = FinishMining(job, tuple(unit.unit_id for unit in every))
-        _ = ended | "finish" >> beam.ParDo(finish)
+        build_graph(pipeline, planned, finish)
     clean_after(args.output, temporary)
     print_ledger(args.output, quiet=args.quiet)
     return 0
+
+
+def plan_pass(one: Pass, folder: str, mine: MineUnit, done: set[str], name: str = "") -> PlannedPass:
+    """Write the units of a pass into `folder`, where their sums will lie; `done` are those that are."""
+    waiting = (Waiting(unit, batch_of(place), unit.unit_id in done) for place, unit in enumerate(one.units))
+    units = plan(folder, "units", Waiting, waiting)
+    return PlannedPass(mine, units, UnitSums(folder, one.miner.job, units.count, name))
+
+
+def build_graph(pipeline: beam.Pipeline, passes: Sequence[PlannedPass], finish: FinishMining) -> None:
+    """Wire the passes. What has the key PASSING goes through to the end; without units that alone arrives."""
+    value = beam.typehints.Tuple[str, bytes]
+    ended = pipeline | "begin" >> beam.Create([END])
+    for number, one in enumerate(passes):
+        name = f" {number + 1}" if number else ""
+        ended = (
+            ended
+            | f"units{name}" >> beam.ParDo(ReadPlanned(one.units))
+            | f"spread{name}" >> beam.Reshuffle()
+            | f"mine{name}" >> beam.ParDo(one.mine).with_output_types(value)
+            | f"by batch{name}" >> beam.GroupByKey()
+            | f"sum{name}" >> beam.ParDo(SumUnits(one.mine.output, one.sums)).with_output_types(value)
+            | f"gather{name}" >> beam.GroupByKey()
+        )
+    _ = ended | "finish" >> beam.ParDo(finish)
 
 
 def _once(units: Sequence[Unit]) -> tuple[Unit, ...]:
     return tuple(sorted({unit.unit_id: unit for unit in units}.values(), key=lambda unit: unit.unit_id))
 
 
-class BeginPass(beam.DoFn):
-    """Gives the units of a pass once those of the pass before have ended."""
-
-    def __init__(self, units: Sequence[Unit | None]) -> None:
-        self.units = units
-
-    def process(self, element: tuple[str, Iterable[str]]) -> Iterator[Unit | None]:
-        """`element` is the one group of the pass before."""
-        for _ in element[1]:
-            pass
-        yield from self.units
-
-
 class MineUnit(beam.DoFn):
-    """Mines one unit into its part files and leaves `units/<unit>.json`; gives ("", unit id)."""
+    """Mines one unit into its part files and leaves `units/<unit>.json`; gives (its batch, its id)."""
 
     def __init__(
-        self, miner: Miner, output: str, source: str | None, keep_rejects: bool, is_whole: bool = True
+        self, miner: Miner, *, output: str, source: str | None, keep_rejects: bool, is_whole: bool = True
     ) -> None:
         """`is_whole`: a unit's ledger has all stages of what it read, since there is no other pass."""
         self.is_whole = is_whole
@@ -226,11 +252,16 @@ class MineUnit(beam.DoFn):
         gc.collect()
         gc.freeze()
 
-    def process(self, unit: Unit | None) -> Iterator[tuple[str, str]]:
+    def process(self, element: Waiting | None) -> Iterator[tuple[str, bytes]]:
         """Mine, unless it is END or another attempt has already finished the unit."""
-        if unit is None:
-            yield "", ""
+        if element is None:
+            yield PASSING, b"{}"
             return
+        if not element.is_done:
+            self._mine(element.unit)
+        yield element.batch, element.unit.unit_id.encode()
+
+    def _mine(self, unit: Unit) -> None:
         if not has_marker(self.output, unit.unit_id):
             ledger = Ledger(self.miner.job)
             try:
@@ -249,7 +280,6 @@ class MineUnit(beam.DoFn):
             write_marker(self.output, unit.unit_id, value)
         else:
             count(Ledger.from_json(read_marker(self.output, unit.unit_id)["ledger"]))
-        yield "", unit.unit_id
 
     def _write(self, unit: Unit, rows: Iterable[Any]) -> tuple[list[FileEntry], list[Attribution]]:
         attribution: list[Attribution] = []
@@ -332,25 +362,24 @@ def _pairs_to_table(rows: Sequence[Any]) -> pa.Table:
     return batches_to_table(rows) if isinstance(rows[0], PairBatch) else pairs_to_table(rows)
 
 
-class FinishMining(beam.DoFn):
-    """Sums the units' ledgers and writes the manifest, once all of them are done."""
+class FinishMining(LastStep):
+    """Adds up the sums of all passes and writes the manifest."""
 
-    def __init__(self, job: Job, units: tuple[str, ...]) -> None:
-        self.job = job
-        self.units = units
+    def __init__(
+        self, job: Job, planned: Planned[Job], passes: Sequence[UnitSums], temporary: str | None = None
+    ) -> None:
+        super().__init__(job, planned, temporary)
+        self.passes = passes
 
-    def process(self, element: tuple[str, Iterable[str]]) -> Iterator[str]:
-        """`element` is the one group of all units; gives the data id."""
-        for _ in element[1]:
-            pass
-        total, files = Ledger(self.job.name), []
+    def finish(self, job: Job, told: Iterable[bytes]) -> Manifest:
+        """See `LastStep`. Raises LedgerError."""
+        total, files = Ledger(job.name), []
         with AttributionSums() as attribution:
-            for unit in self.units:
-                value = read_marker(self.job.output, unit)
-                total.add(Ledger.from_json(value["ledger"]))
-                files += [FileEntry(**entry) for entry in value["files"]]
-                attribution.add(Attribution(**line) for line in value["attribution"])
-            yield finish_pair_set(self.job, total, files, attribution=attribution).data_id
+            for ledger, entries, lines in (sums for one in self.passes for sums in one.read()):
+                total.add(ledger)
+                files += entries
+                attribution.add(lines)
+            return finish_pair_set(job, total, files, attribution=attribution, are_footers_checked=True)
 
 
 def _delete_unfinished_parts(output: str, done: set[str]) -> None:

@@ -1,7 +1,9 @@
 """The graph of the jobs that make a pair set of pair sets: each row stays or goes, in its order and in its split.
 
-    Create([END] + files) | write a file | GroupByKey | finish
-    Create([END] + files) | survey a file | GroupByKey | settle | GroupByKey | write a file | GroupByKey | finish
+    files | write a file | GroupByKey | sum a batch | GroupByKey | finish
+    files | survey a file | GroupByKey | settle | GroupByKey | write a file | GroupByKey | sum a batch | …
+
+where files = Create([END]) | read the planned files | Reshuffle.
 
 A unit is one data file. The columns by which a job decides are read first; all columns of a row group only where a row
 of it stays. A job that must know of all rows before it can decide about one surveys the files, and settles in
@@ -28,18 +30,21 @@ from pipelines.deduping.passing import PASSING, Pass
 from pipelines.dry_runs.set_rows import print_rewriting_plan
 from pipelines.finish import Job, clean_after, finish_pair_set
 from pipelines.input_sets import BATCH_ROWS, InputSets, SetFile, reading
+from pipelines.last_step import LastStep
 from pipelines.live_progress import MarkerWatch
 from pipelines.options import Command, pipeline_options
+from pipelines.planned import END, Planned, ReadPlanned, plan
 from pipelines.progress import Progress, print_ledger
 from pipelines.removed_rows import RemovedRows, find_removed
 from pipelines.running import run_pipeline
 from pipelines.runs import TEMPORARY_FOLDER, heartbeat, is_finished, start_run
 from pipelines.table_file import TableFile
-from pipelines.unit_markers import done_units, has_marker, read_marker, write_marker
+from pipelines.unit_markers import done_units, has_marker, read_marker, read_markers, write_marker
+from pipelines.unit_sums import SumUnits, UnitSums, batch_of
 from pipelines.verdicts import Rules, count_verdicts, rejected_rows
 from schemas.evidence import EVIDENCE_SCHEMA
 from schemas.ledger import STAGES, Ledger, LedgerError
-from schemas.manifest import FILE_FOLDERS, FileEntry, PairSetError
+from schemas.manifest import FILE_FOLDERS, FileEntry, Manifest, PairSetError
 from schemas.pair import SCHEMA
 from schemas.rejects import REJECTS_SCHEMA
 
@@ -101,7 +106,13 @@ class SetJob:
 
     rules: SetRules
     survey: Survey | None
-    inputs: InputSets
+    files: Planned[SetFile]
+    folders: tuple[str, ...]
+    """Of the sets."""
+    rows: int
+    """Of all sets."""
+    removed: RemovedRows
+    """The lists of what was removed from the sets: the result keeps them."""
     output: str
     temporary: str
     keep_rejects: bool
@@ -109,9 +120,13 @@ class SetJob:
     """What batches are to be drawn from, in place of what the rows say."""
 
     @property
-    def removed(self) -> RemovedRows:
-        """The lists of what was removed from the sets: the result keeps them."""
-        return find_removed(dict(zip(self.inputs.folders, self.inputs.manifests, strict=True)))
+    def sums(self) -> UnitSums:
+        """Where the files' ledgers are summed."""
+        return UnitSums(self.temporary, self.rules.job, self.files.count)
+
+    def file(self, unit: str) -> SetFile:
+        """The file of this name."""
+        return self.files.all()[int(unit)]
 
 
 def run_set_job(
@@ -142,19 +157,24 @@ def run_set_job(
     run = start_run(args.output, settings, overwrite=args.overwrite, resume=args.resume, resumable=True, temp=args.temp)
     _delete_unfinished(args.output)
     temporary = storage.join(args.temp or storage.join(args.output, TEMPORARY_FOLDER), run.run_id)
-    job = SetJob(rules, survey, inputs, args.output, temporary, args.keep_rejects, args.source)
+    storage.delete([temporary])
+    removed = find_removed(dict(zip(inputs.folders, inputs.manifests, strict=True)))
+    planned = plan(temporary, "files", SetFile, files)
+    given = (planned, inputs.folders, inputs.rows, removed)
+    set_job = SetJob(rules, survey, *given, args.output, temporary, args.keep_rejects, args.source)
     parents = tuple(manifest.as_parent() for manifest in inputs.manifests)
-    finish = FinishSet(job, Job(rules.job, args.output, settings, args.seed, run, parents), files)
+    job = Job(rules.job, args.output, settings, args.seed, run, parents)
+    finish = FinishSet(set_job, job, plan(temporary, "job", Job, [job]))
     watch = MarkerWatch(rules.job, args.output, {"write": [file.unit for file in files]})
-    progress = Progress(finish.job, watch, quiet=args.quiet)
+    progress = Progress(job, watch, quiet=args.quiet)
     with heartbeat(args.output), progress, run_pipeline(options) as pipeline:
-        build_graph(pipeline, job, files, finish)
+        build_graph(pipeline, set_job, finish)
     clean_after(args.output, temporary)
     print_ledger(args.output, quiet=args.quiet)
     return 0
 
 
-def build_graph(pipeline: beam.Pipeline, job: SetJob, files: Sequence[SetFile], finish: FinishSet) -> None:
+def build_graph(pipeline: beam.Pipeline, job: SetJob, finish: FinishSet) -> None:
     """Wire the passes. What passes through to the end has the key PASSING; without files that alone arrives."""
     value = beam.typehints.Tuple[str, bytes]
 
@@ -163,29 +183,46 @@ def build_graph(pipeline: beam.Pipeline, job: SetJob, files: Sequence[SetFile], 
 
     begun = (
         pipeline
-        | "files" >> beam.Create([(PASSING, [b"{}"]), *((file.unit, []) for file in files)])
+        | "begin" >> beam.Create([END])
+        | "files" >> beam.ParDo(ListFiles(job.files))
         | "spread" >> beam.Reshuffle()
     )
     if job.survey is not None:
         begun = (
             begun
-            | step("survey", SurveyFile(job, job.survey, files))
+            | step("survey", SurveyFile(job, job.survey))
             | "all surveys" >> beam.GroupByKey()
-            | step("settle", SettleRows(job, job.survey, files))
+            | step("settle", SettleRows(job, job.survey))
             | "by file" >> beam.GroupByKey()
         )
-    _ = begun | step("write", WriteFile(job, files)) | "all files" >> beam.GroupByKey() | "finish" >> beam.ParDo(finish)
+    (
+        begun
+        | step("write", WriteFile(job))
+        | "by batch" >> beam.GroupByKey()
+        | step("sum", SumUnits(job.output, job.sums))
+        | "all files" >> beam.GroupByKey()
+        | "finish" >> beam.ParDo(finish)
+    )
+
+
+class ListFiles(ReadPlanned):
+    """Gives (file, nothing) of each, and (PASSING, nothing), in the shape of a group."""
+
+    def process(self, element: object) -> Iterator[tuple[str, list[bytes]]]:
+        """`element` is END."""
+        for file in super().process(element):
+            yield (PASSING, [b"{}"]) if file is END else (file.unit, [])
 
 
 class SurveyFile(Pass):
     """(file, …) → (SURVEYED, nothing): what is needed of it lies under its name in the temporary folder."""
 
-    def __init__(self, job: SetJob, survey: Survey, files: Sequence[SetFile]) -> None:
-        self.job, self.survey, self.files = job, survey, {file.unit: file for file in files}
+    def __init__(self, job: SetJob, survey: Survey) -> None:
+        self.job, self.survey = job, survey
 
     def work(self, key: str, values: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
         """Survey one file."""
-        file = self.files[key]
+        file = self.job.file(key)
         with reading(file) as opened:
             self.survey.survey(file, opened.columns(opened.groups, self.job.rules.columns), self.job.temporary)
         yield SURVEYED, b""
@@ -194,35 +231,36 @@ class SurveyFile(Pass):
 class SettleRows(Pass):
     """(SURVEYED, …) → (file, nothing) of each, once everything about them is decided, and (PASSING, notes)."""
 
-    def __init__(self, job: SetJob, survey: Survey, files: Sequence[SetFile]) -> None:
-        self.job, self.survey, self.files = job, survey, files
+    def __init__(self, job: SetJob, survey: Survey) -> None:
+        self.job, self.survey = job, survey
 
     def work(self, key: str, values: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
         """Decide; `key` is SURVEYED."""
         for _ in values:
             pass
-        notes = self.survey.settle(self.files, self.job.temporary)
+        files = self.job.files.all()
+        notes = self.survey.settle(files, self.job.temporary)
         yield PASSING, json.dumps({"notes": notes}).encode()
-        for file in self.files:
+        for file in files:
             yield file.unit, b""
 
 
 class WriteFile(Pass):
-    """(file, …) → (PASSING, nothing): its rows that stay are written, and its marker says so."""
+    """(file, …) → (its batch, the file): its rows that stay are written, and its marker says so."""
 
-    def __init__(self, job: SetJob, files: Sequence[SetFile]) -> None:
-        self.job, self.files = job, {file.unit: file for file in files}
+    def __init__(self, job: SetJob) -> None:
+        self.job = job
 
     def work(self, key: str, values: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
         """Write one file, unless another attempt has."""
+        file = self.job.file(key)
         if not has_marker(self.job.output, key):
-            file = self.files[key]
             codes, entries = self._write(file)
             ledger = count_verdicts(self.job.rules.job, self.job.rules.verdicts, codes)
             marker = {"uri": file.path, "ledger": ledger.to_json(), "files": list(map(asdict, entries))}
             write_marker(self.job.output, key, marker)
         count(Ledger.from_json(read_marker(self.job.output, key)["ledger"]))
-        yield PASSING, b"{}"
+        yield batch_of(file.number), key.encode()
 
     def _write(self, file: SetFile) -> tuple[np.ndarray, list[FileEntry]]:
         """The verdict of each row, and the files that were written."""
@@ -265,30 +303,29 @@ class WriteFile(Pass):
         return table.set_column(table.schema.get_field_index("source"), SCHEMA.field("source"), names)
 
 
-class FinishSet(beam.DoFn):
-    """Sums the files' ledgers, carries on what goes with the rows, and writes the manifest."""
+class FinishSet(LastStep):
+    """Adds up the files' ledgers, carries on what goes with the rows, and writes the manifest."""
 
-    def __init__(self, set_job: SetJob, job: Job, files: Sequence[SetFile]) -> None:
-        self.set_job, self.job, self.files = set_job, job, files
+    def __init__(self, set_job: SetJob, job: Job, planned: Planned[Job]) -> None:
+        super().__init__(job, planned, set_job.temporary)
+        self.set_job = set_job
 
-    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[str]:
-        """`element` is the one group of everything; gives the data id."""
-        told = [json.loads(value) for value in element[1]]
-        ledger, written = Ledger(self.job.name), []
-        for file in self.files:
-            done = read_marker(self.job.output, file.unit)
-            ledger.add(Ledger.from_json(done["ledger"]))
-            written += [FileEntry(**entry) for entry in done["files"]]
-        for name, n in ((name, n) for value in told for name, n in value.get("notes", {}).items()):
+    def finish(self, job: Job, told: Iterable[bytes]) -> Manifest:
+        """See `LastStep`; `told` are notes for the ledger. Raises LedgerError."""
+        ledger, written = Ledger(job.name), []
+        for done, files, _ in self.set_job.sums.read():
+            ledger.add(done)
+            written += files
+        for name, n in (item for value in told for item in json.loads(value).get("notes", {}).items()):
             ledger.note(name, n)
-        read, rows = ledger.stages[STAGES[self.job.name][0]].read, self.set_job.inputs.rows
+        read, rows = ledger.stages[STAGES[job.name][0]].read, self.set_job.rows
         if read != rows:
             raise LedgerError(f"the input has {rows:,} rows but {read:,} were read")
-        written += self.set_job.removed.carry(self.job.output, ledger)
+        written += self.set_job.removed.carry(job.output, ledger)
         warnings = self.set_job.rules.warnings(ledger)
         with AttributionSums() as attribution:
-            attribution.add_again(self.set_job.inputs.folders, self.job.output, written)
-            yield finish_pair_set(self.job, ledger, written, warnings, attribution).data_id
+            attribution.add_again(self.set_job.folders, job.output, written)
+            return finish_pair_set(job, ledger, written, warnings, attribution, are_footers_checked=True)
 
 
 def copy_signatures(file: SetFile, kept: np.ndarray, output: str) -> list[FileEntry]:
@@ -310,7 +347,8 @@ def copy_signatures(file: SetFile, kept: np.ndarray, output: str) -> list[FileEn
 
 def _delete_unfinished(output: str) -> None:
     """Files of units that never ended: an attempt that was killed between a file and its marker."""
-    named = {entry["path"] for unit in done_units(output) for entry in read_marker(output, unit)["files"]}
+    markers = read_markers(output, done_units(output))
+    named = {entry["path"] for marker in markers for entry in marker["files"]}
     for folder in FILE_FOLDERS:
         there = storage.list_files(storage.join(output, folder))
         storage.delete(info.path for info in there if f"{folder}/{storage.last_part(info.path)}" not in named)

@@ -6,47 +6,49 @@ In: every pass's counts and the files of the result. Out: a whole pair set, or a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import apache_beam as beam
-
-from pipelines import storage
 from pipelines.attribution import AttributionSums
 from pipelines.contamination_table import note_contamination
 from pipelines.counters import count
 from pipelines.deduping.config import DedupeConfig
+from pipelines.deduping.inputs import InputUnit, set_folders
 from pipelines.deduping.source_loss import note_losses, sum_losses
+from pipelines.deduping.write import Layout
 from pipelines.finish import Job, finish_pair_set
+from pipelines.last_step import LastStep
 from pipelines.options import UsageError
+from pipelines.planned import Planned
 from pipelines.removed_rows import NOTHING_REMOVED, RemovedRows
 from schemas.ledger import Ledger, LedgerError
-from schemas.manifest import FileEntry
+from schemas.manifest import FileEntry, Manifest
 
 LEAST_GROUPS = 200
 LARGEST_GROUP = 0.1
 
 
-class FinishDedupe(beam.DoFn):
+class FinishDedupe(LastStep):
     """Sums the ledgers, checks them against what was decided and against the shares, and writes the manifest."""
 
     def __init__(
         self,
         job: Job,
-        config: DedupeConfig,
-        temporary: str,
+        planned: Planned[Job],
+        layout: Layout,
+        units: Planned[InputUnit],
         rows: int | None,
-        folders: tuple[str, ...] = (),
         removed: RemovedRows = NOTHING_REMOVED,
     ) -> None:
-        self.job, self.config, self.temporary, self.rows = job, config, temporary, rows
-        self.folders, self.removed = folders, removed
+        """`rows`: what the input's files say they hold; `removed`: lists that the result keeps."""
+        super().__init__(job, planned, layout.files.folder)
+        self.config, self.units, self.rows, self.removed = layout.config, units, rows, removed
 
-    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[str]:
-        """`element` is the one group of everything; gives the data id."""
-        told = [json.loads(value) for value in element[1]]
+    def finish(self, job: Job, told: Iterable[bytes]) -> Manifest:
+        """See `LastStep`; `told` is what the passes counted. Raises LedgerError and UsageError."""
+        told = [json.loads(value) for value in told]
         (summary,) = [item["summary"] for item in told if "summary" in item]
-        ledger = Ledger(self.job.name)
+        ledger = Ledger(job.name)
         for item in told:
             if "ledger" in item:
                 ledger.add(Ledger.from_json(item["ledger"]))
@@ -59,13 +61,12 @@ class FinishDedupe(beam.DoFn):
         groups = sum_losses([summary["groups"].get("losses", {})])
         for kind, losses in (("source", sources), ("group", groups)):
             warnings += note_losses(ledger, kind, losses, self.config.max_source_loss)
-        files += self.removed.carry(self.job.output, ledger)
+        files += self.removed.carry(job.output, ledger)
         with AttributionSums() as attribution:
-            attribution.add_again(self.folders, self.job.output, files)
-            manifest = finish_pair_set(self.job, ledger, files, warnings, attribution)
-        storage.delete([self.temporary])
+            attribution.add_again(set_folders(self.units), job.output, files)
+            manifest = finish_pair_set(job, ledger, files, warnings, attribution)
         count(ledger)
-        yield manifest.data_id
+        return manifest
 
 
 def check_against_decisions(

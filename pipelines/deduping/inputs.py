@@ -7,7 +7,7 @@ Pair sets are read as they are; plain tables (Parquet, JSONL) become pairs as th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -194,7 +194,7 @@ def _manifest(folder: str) -> Manifest:
     return manifest
 
 
-def set_folders(units: Sequence[InputUnit]) -> tuple[str, ...]:
+def set_folders(units: Iterable[InputUnit]) -> tuple[str, ...]:
     """The folders of the pair sets that the units are of, in order."""
     pieces = (piece for unit in units if not unit.is_plain for piece in unit.pieces)
     return tuple(sorted({piece.path.replace("\\", "/").rsplit("/", 2)[0] for piece in pieces}))

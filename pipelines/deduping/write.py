@@ -26,6 +26,7 @@ from pipelines.deduping.keys import SEGMENT_BYTES
 from pipelines.deduping.passing import PASSING, Pass
 from pipelines.deduping.resolve import VERDICT_SCHEMA
 from pipelines.deduping.source_loss import Loss, count_losses, losses_to_json
+from pipelines.planned import Planned
 from pipelines.row_ids import hex_ids, row_order
 from pipelines.table_file import TableFile
 from pipelines.verdicts import count_verdicts, rejected_rows
@@ -70,13 +71,12 @@ class Layout:
 class RouteUnit(Pass):
     """(unit, …) → (split/shard, where its rows lie), and (PASSING, the unit's ledger and files)."""
 
-    def __init__(self, layout: Layout, units: tuple[InputUnit, ...]) -> None:
-        self.layout = layout
-        self.units = {f"{unit.number:06d}": unit for unit in units}
+    def __init__(self, layout: Layout, units: Planned[InputUnit]) -> None:
+        self.layout, self.units = layout, units
 
     def work(self, key: str, values: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
         """Route one unit."""
-        unit = self.units[key]
+        unit = self.units.all()[int(key)]
         known, verdicts = self._known(unit), self._verdicts(unit)
         codes, clusters, splits = decided(known, verdicts)
         ledger = count_verdicts(JOB, RULES, codes)

@@ -29,6 +29,7 @@ from pipelines.importing.lines import RANGE_BYTES, BadRow, LineRange, cut_lines,
 from pipelines.importing.tables import ARROW, JSON, LINES_ASKED, PARQUET, column_names, table_type
 from pipelines.mine_job import Unit, unit_id
 from pipelines.options import UsageError
+from pipelines.planned import plain
 from schemas.manifest import MANIFEST_NAME
 from schemas.pair import NLI, QUERY_PASSAGE
 
@@ -115,7 +116,7 @@ def units_of(source: Source, *identity: str) -> Iterator[Unit]:
 
     def unit(part: LineRange, size: int, groups: Sequence[int] = ()) -> Unit:
         ids = (source.path, source.size, source.version, source.name, part.start, *groups, *identity)
-        extra = {"source": source, "part": part, "groups": tuple(groups)}
+        extra = {"source": plain(source), "part": plain(part), "groups": list(groups)}
         return Unit(unit_id(*ids), source.path, size, part.start, part.end or 0, extra)
 
     kind = table_type(source.path)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import msgspec
 import numpy as np
 
 from miners.supervised.joining import FATES, KEPT, Joined, Statements, join
@@ -17,7 +18,7 @@ from miners.supervised.line_readers import Layout
 from miners.supervised.statements import Statement, Text
 from miners.supervised.table_rows import EmptySideError, RowRules, pair_of_row
 from pipelines.importing.inputs import Source, split_named
-from pipelines.importing.lines import BadRow, read_lines
+from pipelines.importing.lines import BadRow, LineRange, read_lines
 from pipelines.importing.segments import PLACE, Segments, TextReader
 from pipelines.importing.tables import table_rows
 from pipelines.mine_job import SplitPair, Unit
@@ -45,7 +46,7 @@ class ReadFiles:
 
     def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Made]:
         """Read a file, or a range of it."""
-        source: Source = unit.extra["source"]
+        source = msgspec.convert(unit.extra["source"], Source)
         layout = source.layout
         found = self._table(unit, source, ledger) if layout is None else self._lines(unit, source, layout, ledger)
         for made in found:
@@ -59,7 +60,7 @@ class ReadFiles:
         if source.columns is None:
             return
         rules = replace(self.rules, language=self.rules.language or source.language)
-        for item in table_rows(source.path, unit.extra["part"], unit.extra["groups"], source.columns.names):
+        for item in table_rows(source.path, _part(unit), unit.extra["groups"], source.columns.names):
             if isinstance(item, BadRow):
                 yield _failed(source, item, ledger)
                 continue
@@ -81,7 +82,7 @@ class ReadFiles:
         read, is_header = layout.reader(), bool(layout.header) and unit.start == 0
         lines = said_count = refused = 0
         with self.segments.write(unit.unit_id) as segment:
-            for item in read_lines(source.path, unit.extra["part"]):
+            for item in read_lines(source.path, _part(unit)):
                 if isinstance(item, BadRow):
                     yield _failed(source, item, ledger)
                     continue
@@ -236,6 +237,10 @@ def _wanted(said: Statements, joined: Joined, chosen: Sequence[int]) -> np.ndarr
     statements = joined.statement[chosen[0] : chosen[-1] + 1]
     negatives = joined.negatives[joined.bounds[chosen[0]] : joined.bounds[chosen[-1] + 1]]
     return np.unique(np.concatenate([said.left[statements], said.right[statements], negatives]))
+
+
+def _part(unit: Unit) -> LineRange:
+    return msgspec.convert(unit.extra["part"], LineRange)
 
 
 def _count_row(ledger: Ledger) -> None:
