@@ -30,21 +30,20 @@ from miners.code.repository import (
     safe_path,
     strip_suffix,
 )
+from miners.code.tar_members import DAMAGE as TAR_DAMAGE
+from miners.code.tar_members import TarMembers, read_member
 
 SMALLEST_LIMIT = 1 << 30
 MAX_RATIO = 100
 """What is read of an archive may be a gibibyte or 100 times its size, the larger; source compresses 4 to 10 times."""
-MAX_HEADER_BYTES = 1 << 20
-"""A tar's long name or extended header is read into memory whole."""
+MAX_DIRECTORY_BYTES = 128 << 20
+"""A zip's list of members is read into memory whole, and takes 20 times its size there."""
 _ZIPS = (".zip", ".whl", ".jar")
 _IN_MEMORY = 32 << 20
 _BLOCK = 1 << 20
 _VERSION = re.compile(r"^(?P<name>.+?)-v?(?P<version>\d[\w.+!]*)(-.*)?$")
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-_DAMAGE = (
-    *(OSError, EOFError, ValueError, RuntimeError, MemoryError),
-    *(zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile),
-)
+_DAMAGE = (*TAR_DAMAGE, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 def is_archive(path: str) -> bool:
@@ -64,7 +63,7 @@ class ArchiveRepository:
         self.broken: list[str] = []
         stem = strip_suffix(os.path.basename(path))
         self._limit = self._left = _limit(file)
-        self._reader = _Zip(file) if path.lower().endswith(_ZIPS) else _Tar(file, self.broken)
+        self._reader = _Zip(file, self.broken) if path.lower().endswith(_ZIPS) else _Tar(file, self.broken)
         entries = self._reader.entries
         commit = self._reader.commit
         metadata = None if commit else self._metadata(entries)
@@ -111,14 +110,18 @@ class ArchiveRepository:
 
 
 class _Zip:
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, broken: list[str]) -> None:
         try:
+            _check_directory(file)
             self._zip = zipfile.ZipFile(file)
         except _DAMAGE as error:
             raise UnreadableError(f"{type(error).__name__}: {error}") from None
         comment = self._zip.comment.decode("ascii", "replace")
         self.commit = comment if _COMMIT.fullmatch(comment) else None
-        self.entries = [_zip_entry(info) for info in self._zip.infolist() if not info.is_dir()]
+        listed = [info for info in self._zip.infolist() if not info.filename.endswith("/")]
+        if len(listed) > MAX_FILES:
+            broken.append(f"lists more than {MAX_FILES:,} files; the rest was not read")
+        self.entries = [_zip_entry(info) for info in listed[:MAX_FILES]]
 
     def read(self, key: zipfile.ZipInfo, limit: int) -> bytes:
         with self._zip.open(key) as member:
@@ -133,43 +136,23 @@ class _Tar:
         plain = _unpacked(file, broken)
         self.entries: list[Entry] = []
         try:
-            self._tar = tarfile.TarFile(fileobj=plain, errors="surrogateescape", tarinfo=_Member)
+            self._tar = TarMembers(plain, broken)
         except _DAMAGE as error:
             raise UnreadableError(f"{type(error).__name__}: {error}") from None
-        try:
-            for member in self._tar:
-                if len(self.entries) >= MAX_FILES:
-                    broken.append(f"lists more than {MAX_FILES:,} files; the rest was not read")
-                    break
-                if not member.isdir():
-                    self.entries.append(_tar_entry(member))
-        except _DAMAGE as error:
-            broken.append(f"{type(error).__name__}: {error}")
+        for member in self._tar:
+            if len(self.entries) >= MAX_FILES:
+                broken.append(f"lists more than {MAX_FILES:,} files; the rest was not read")
+                break
+            if not member.isdir():
+                self.entries.append(_tar_entry(member))
         comment = self._tar.pax_headers.get("comment", "")
         self.commit = comment if _COMMIT.fullmatch(comment) else None
 
     def read(self, key: tarfile.TarInfo, limit: int) -> bytes:
-        member = self._tar.extractfile(key)
-        if member is None:
-            raise ValueError("is no file")
-        return member.read(limit)
+        return read_member(self._tar, key, limit)
 
     def close(self) -> None:
         self._tar.close()
-
-
-class _Member(tarfile.TarInfo):
-    """A member whose header cannot fill the memory."""
-
-    _BOUNDED = (
-        *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
-        *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
-    )
-
-    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
-        if self.type in self._BOUNDED and self.size > MAX_HEADER_BYTES:
-            raise tarfile.ReadError(f"an extended header of {self.size:,} bytes")
-        return super()._proc_member(tar)  # type: ignore[misc]
 
 
 def _limit(file: BinaryIO) -> int:
@@ -202,6 +185,13 @@ def _unpacked(file: BinaryIO, broken: list[str]) -> BinaryIO:
         broken.append(f"{type(error).__name__}: {error}")
     plain.seek(0)
     return cast(BinaryIO, plain)
+
+
+def _check_directory(file: BinaryIO) -> None:
+    end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
+    size = end[zipfile._ECD_SIZE] if end else 0  # type: ignore[attr-defined]
+    if size > MAX_DIRECTORY_BYTES:
+        raise zipfile.BadZipFile(f"a list of members of {size:,} bytes; at most {MAX_DIRECTORY_BYTES:,} are read")
 
 
 def _zip_entry(info: zipfile.ZipInfo) -> Entry:

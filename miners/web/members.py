@@ -126,6 +126,11 @@ def format_of(window: ByteWindow) -> MemberFormat | None:
     return next((known for known in (ZSTD, LZ4) if behind == known.magic), None)
 
 
+def format_at(window: ByteWindow, position: int) -> MemberFormat | None:
+    """By the first bytes of a member; the format of a file whose own first bytes are damaged."""
+    return next((known for known in FORMATS if window.at(position, len(known.magic)) == known.magic), None)
+
+
 def _with_dictionary(window: ByteWindow, size: int) -> MemberFormat:
     if size > _MOST_DICTIONARY:
         raise ValueError(f"a zstd dictionary of {size:,} bytes; at most {_MOST_DICTIONARY:,} are read")

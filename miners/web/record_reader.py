@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from miners.web.byte_window import BLOCK, ByteWindow
-from miners.web.members import FORMATS, RECORD_MAGIC, MemberFormat, format_of
+from miners.web.members import FORMATS, RECORD_MAGIC, MemberFormat, format_at, format_of
 from miners.web.record_stream import (
     BrokenStream,
     Damage,
@@ -74,7 +74,7 @@ def records_at(file: BinaryIO, offset: int, limits: Limits | None = None) -> Ite
     """
     limits = limits or Limits()
     window = ByteWindow(file)
-    known = format_of(window)
+    known = format_of(window) or format_at(window, offset)
     stream = Plain(window, offset) if known is None else Member(window, offset, known.decoder())
     try:
         for item in stream_records(stream, limits.block_bytes):
