@@ -87,7 +87,7 @@ setup(
             "audit/templates/*.*",
             "audit/templates/sections/*",
         ],
-        "pipelines": ["templates/*"],
+        "pipelines": ["profiles/*.yaml"],
         "train": ["recipes/*.yaml"],
     },
     install_requires=MINING,

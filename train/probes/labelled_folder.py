@@ -6,15 +6,15 @@ data has them. Each language is a task of its own.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from train.command_line import nearest
+from train.evaluation.text_files import Place, json_lines, language_of, text_of
 from train.probes.labelled import LabelledText, ProbeSet
-from train.probes.text_lines import numbered_lines, refuse
+from train.probes.text_lines import item_name
 
 TRAIN, DEV, TEST = "train.jsonl", "dev.jsonl", "test.jsonl"
 KEYS = ("text", "label", "language", "group")
@@ -22,7 +22,7 @@ KEYS = ("text", "label", "language", "group")
 
 @dataclass(frozen=True)
 class _Line:
-    name: str
+    place: Place
     text: str
     label: str
     language: str
@@ -57,56 +57,44 @@ def _of_language(
     labels = tuple(sorted({line.label for line in fitting}))
     place = {label: i for i, label in enumerate(labels)}
 
-    def labelled(lines: list[_Line], path: Path) -> list[LabelledText]:
+    def labelled(lines: list[_Line]) -> list[LabelledText]:
         for line in lines:
             if line.label not in place:
-                number = int(line.name.rpartition(":")[2])
-                refuse(path, number, f"label {line.label!r} has no {trained_on} texts in {folder / TRAIN}")
-        return [LabelledText(line.name, line.text, place[line.label], group=line.group) for line in lines]
+                raise ValueError(f"{line.place}: label {line.label!r} has no {trained_on} texts in {folder / TRAIN}")
+        return [
+            LabelledText(f"{folder.name}/{item_name(line.place)}", line.text, place[line.label], group=line.group)
+            for line in lines
+        ]
 
     return ProbeSet(
         data=folder.name,
         part=language,
         labels=labels,
-        train=labelled(fitting, folder / TRAIN),
-        dev=labelled([line for line in dev if line.language == trained_on], folder / DEV) if dev else None,
-        test=labelled([line for line in test if line.language == language], folder / TEST),
+        train=labelled(fitting),
+        dev=labelled([line for line in dev if line.language == trained_on]) if dev else None,
+        test=labelled([line for line in test if line.language == language]),
     )
 
 
 def _read(path: Path) -> list[_Line]:
-    lines = [_line(path, number, text) for number, text in numbered_lines(path, "utf-8") if text.strip()]
+    lines = [_line(place, record) for place, record in json_lines(path)]
     if not lines:
         raise ValueError(f"{path} holds no texts")
     return lines
 
 
-def _line(path: Path, number: int, text: str) -> _Line:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        refuse(path, number, f"the line is no JSON ({error})")
-    if not isinstance(value, dict):
-        refuse(path, number, "a line is a JSON object")
-    for key in value:
+def _line(place: Place, record: Mapping[str, Any]) -> _Line:
+    for key in record:
         if key not in KEYS:
-            refuse(path, number, f"there is no key {key!r}{nearest(key, KEYS)}; a line has {', '.join(KEYS)}")
-    label = value.get("label")
+            raise ValueError(f"{place}: there is no field {key!r}{nearest(key, KEYS)}; a line has {', '.join(KEYS)}")
+    label = record.get("label")
     if not isinstance(label, str | int) or isinstance(label, bool):
-        refuse(path, number, f"the label is {label!r}, neither a text nor a whole number")
+        raise ValueError(f"{place}: the label is {label!r}, neither a text nor a whole number")
+    has_group = record.get("group") is not None
     return _Line(
-        f"{path.parent.name}/{path.name}:{number}",
-        _string(path, number, value, "text"),
+        place,
+        text_of(record, "text", place),
         str(label),
-        _string(path, number, value, "language", "all"),
-        _string(path, number, value, "group", None),
+        language_of(record) or "all",
+        text_of(record, "group", place) if has_group else None,
     )
-
-
-def _string(path: Path, number: int, value: Mapping[str, Any], key: str, *default: str | None) -> Any:
-    """The text under `key`; the line is refused where it is empty, or absent without a default."""
-    if default and value.get(key) is None:
-        return default[0]
-    if not isinstance(value.get(key), str) or not value[key].strip():
-        refuse(path, number, f"{key!r} is {value.get(key)!r}, where a text has to stand")
-    return value[key]

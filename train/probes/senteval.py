@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from train.evaluation.text_files import Place
 from train.probes.labelled import LabelledText, ProbeSet
-from train.probes.text_lines import numbered_lines, refuse
+from train.probes.text_lines import item_name, placed_lines
 
 TREC_LABELS = ("ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM")
 
@@ -38,10 +39,10 @@ class _Layout:
         return [*self.train, *(file for file in (self.dev, self.test) if file)]
 
 
-def _words(path: Path, number: int, text: str) -> str:
+def _words(place: Place, text: str) -> str:
     words = " ".join(text.split())
     if not words:
-        refuse(path, number, "the text is empty; take the line out")
+        raise ValueError(f"{place}: the text is empty; take the line out")
     return words
 
 
@@ -50,8 +51,7 @@ def _all_of(label: int) -> Reader:
 
     def read(path: Path) -> list[LabelledText]:
         return [
-            LabelledText(f"{path.name}:{number}", _words(path, number, line), label)
-            for number, line in numbered_lines(path, "latin-1")
+            LabelledText(item_name(place), _words(place, line), label) for place, line in placed_lines(path, "latin-1")
         ]
 
     return read
@@ -59,35 +59,36 @@ def _all_of(label: int) -> Reader:
 
 def _sentiment(path: Path) -> list[LabelledText]:
     found = []
-    for number, line in numbered_lines(path, "utf-8"):
+    for place, line in placed_lines(path, "utf-8"):
         columns = line.strip().split("\t")
         if len(columns) != 2 or columns[1] not in ("0", "1"):
-            refuse(path, number, "a line is a sentence, a tab, and 0 or 1")
-        found.append(LabelledText(f"{path.name}:{number}", _words(path, number, columns[0]), int(columns[1])))
+            raise ValueError(f"{place}: a line is a sentence, a tab, and 0 or 1")
+        found.append(LabelledText(item_name(place), _words(place, columns[0]), int(columns[1])))
     return found
 
 
 def _questions(path: Path) -> list[LabelledText]:
     found = []
-    for number, line in numbered_lines(path, "latin-1"):
+    for place, line in placed_lines(path, "latin-1"):
         coarse, colon, rest = line.strip().partition(":")
         if not colon or coarse not in TREC_LABELS:
-            refuse(path, number, f"a line is CLASS:fine and a question, the class one of {', '.join(TREC_LABELS)}")
-        question = _words(path, number, rest.partition(" ")[2])
-        found.append(LabelledText(f"{path.name}:{number}", question, TREC_LABELS.index(coarse)))
+            kinds = ", ".join(TREC_LABELS)
+            raise ValueError(f"{place}: a line is CLASS:fine and a question, the class one of {kinds}")
+        question = _words(place, rest.partition(" ")[2])
+        found.append(LabelledText(item_name(place), question, TREC_LABELS.index(coarse)))
     return found
 
 
 def _paraphrases(path: Path) -> list[LabelledText]:
     found = []
-    for number, line in numbered_lines(path, "utf-8-sig"):
-        if number == 1:
+    for place, line in placed_lines(path, "utf-8-sig"):
+        if place.line == 1:
             continue
         columns = line.strip().split("\t")
         if len(columns) != 5 or columns[0] not in ("0", "1"):
-            refuse(path, number, "a line is 0 or 1, two ids and two sentences, with tabs between them")
-        first, second = (_words(path, number, text) for text in columns[3:])
-        found.append(LabelledText(f"{path.name}:{number}", first, int(columns[0]), second))
+            raise ValueError(f"{place}: a line is 0 or 1, two ids and two sentences, with tabs between them")
+        first, second = (_words(place, text) for text in columns[3:])
+        found.append(LabelledText(item_name(place), first, int(columns[0]), second))
     return found
 
 

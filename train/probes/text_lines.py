@@ -1,24 +1,27 @@
-"""Lines of evaluation files with their numbers, so that every complaint names the file and the line."""
+"""The lines of a plain text file in SentEval's encodings, each with its place: no CSV, for quotes mean themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+
+from train.evaluation.text_files import Place
 
 
-def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
-    """Each line's number, from 1, and its text without the line's end. ValueError where it is not `encoding`."""
+def placed_lines(path: Path, encoding: str) -> Iterator[tuple[Place, str]]:
+    """Each line without its end. ValueError, with the line, where it is not `encoding`."""
     lines = path.read_bytes().split(b"\n")
-    if lines and not lines[-1]:
+    if not lines[-1]:
         lines.pop()
     for number, line in enumerate(lines, start=1):
+        place = Place(path, number)
         try:
-            yield number, line.decode(encoding).removesuffix("\r")
+            text = line.decode(encoding)
         except UnicodeDecodeError:
-            refuse(path, number, f"the line is not {encoding}; save the file in that encoding")
+            raise ValueError(f"{place}: the line is not {encoding}; save the file in that encoding") from None
+        yield place, text.removesuffix("\r")
 
 
-def refuse(path: Path, number: int, why: str) -> NoReturn:
-    """Raises ValueError with the file, the line and what is wrong."""
-    raise ValueError(f"{path}, line {number}: {why}")
+def item_name(place: Place) -> str:
+    """A name for what stands there, the same wherever the file lies: ``rt-polarity.pos:17``."""
+    return f"{place.path.name}:{place.line}"

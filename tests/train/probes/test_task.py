@@ -145,15 +145,15 @@ MISTAKES = {
     ),
     "no JSON": (
         lambda root, _: broken(broken(root, "train.jsonl", '{"text": "a", "label": 1}', "{"), "test.jsonl"),
-        "train.jsonl, line 2: the line is no JSON",
+        "train.jsonl, line 2: no JSON",
     ),
     "wrong key": (
         lambda root, _: broken(broken(root, "train.jsonl", '{"text": "a", "labels": 1}'), "test.jsonl"),
-        "train.jsonl, line 1: there is no key 'labels' .*the nearest is label",
+        "train.jsonl, line 1: there is no field 'labels' .*the nearest is label",
     ),
     "no text": (
         lambda root, _: broken(broken(root, "train.jsonl", '{"label": 1}'), "test.jsonl"),
-        "train.jsonl, line 1: 'text' is None",
+        "train.jsonl, line 1: there is no field 'text'",
     ),
     "odd label": (
         lambda root, _: broken(broken(root, "train.jsonl", '{"text": "a", "label": [1]}'), "test.jsonl"),
