@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import yaml
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines import log_json
+from pipelines import log_json, worker_profile
 
 USAGE_ERROR = 2
 REFUSED_BEAM_FLAGS = {
@@ -115,7 +115,12 @@ def job_parser(
 
 def parse(parser: JobParser, argv: Sequence[str] | None) -> Command:
     """Parse `argv` (without the program's name). Raises UsageError; `--help` prints and exits as usual."""
-    given = list(sys.argv[1:] if argv is None else argv)
+    parser.add_argument(
+        worker_profile.FLAG,
+        metavar="NAME",
+        help=f"flags of the runner from a file: {', '.join(worker_profile.names())}, or a path of yours",
+    )
+    given = worker_profile.expanded(sys.argv[1:] if argv is None else argv)
     ours = {name for action in parser._actions for name in action.option_strings}
     tokens = [_with_dashes(token, ours) for token in given]
     log_json.begin(parser.prog, tokens)
