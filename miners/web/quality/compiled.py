@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numba import b1, i8, u1, u4, u8
+from numba import b1, f8, i8, u1, u4, u8
 from numba.types import Array, UniTuple
 
 from miners.compiling import compiled_for
@@ -20,18 +20,22 @@ _LAST_BLANK = 32
 
 
 @compiled_for(
-    UniTuple(i8, 3)(_ASCII, _ASCII, b1, i8[::1], i8[::1], u8[::1]),
-    UniTuple(i8, 3)(_POINTS, _ASCII, b1, i8[::1], i8[::1], u8[::1]),
+    UniTuple(i8, 3)(_ASCII, _ASCII, b1, i8[:, ::1], u8[::1]),
+    UniTuple(i8, 3)(_POINTS, _ASCII, b1, i8[:, ::1], u8[::1]),
 )
 def measure_words(
-    points: np.ndarray, kinds: np.ndarray, spaced: bool, starts: np.ndarray, ends: np.ndarray, hashes: np.ndarray
+    points: np.ndarray, kinds: np.ndarray, spaced: bool, places: np.ndarray, hashes: np.ndarray
 ) -> tuple[int, int, int]:
-    """Where the words start and end, and their hashes; gives how many there are, with a letter, with a letter or digit.
+    """Where the words start and end, the sum of the lengths of those before each, and their hashes.
+
+    Gives how many there are, how many with a letter, and with a letter or digit.
 
     Without `spaced` each character is a word, and its hash takes in the white space behind it.
     """
     words = letters = named = at = 0
     size = len(points)
+    starts, ends, chars = places[0], places[1], places[2]
+    chars[0] = 0
     while at < size:
         if points[at] <= _LAST_BLANK:
             at += 1
@@ -52,6 +56,7 @@ def measure_words(
                 power *= _POWER
                 at += 1
         hashes[words] = held
+        chars[words + 1] = chars[words] + ends[words] - starts[words]
         words += 1
         letters += found & _LETTER != 0
         named += found & (_LETTER | _DIGIT) != 0
@@ -76,29 +81,60 @@ def _find(slots: np.ndarray, shift: np.uint64, keys: np.ndarray, key: np.uint64,
     return slot
 
 
-@compiled_for(b1(_KEYS, i8))
-def is_often(keys: np.ndarray, often: int) -> bool:
-    """Whether one of the keys occurs so often."""
-    slots, shift = _slots(len(keys))
-    times = np.zeros(len(keys), np.int64)
-    for place in range(len(keys)):
-        slot = _find(slots, shift, keys, keys[place], np.uint64(0))
-        if slots[slot] < 0:
-            slots[slot] = place
-        first = slots[slot]
-        times[first] += 1
-        if times[first] >= often:
-            return True
+@numba.njit
+def _longer(keys: np.ndarray, hashes: np.ndarray, made: int, size: int) -> None:
+    """From the hashes of n-grams of `made` words those of `size`, in place."""
+    while made < size:
+        for place in range(len(hashes) - made):
+            keys[place] = keys[place] * _POWER + hashes[place + made]
+        made += 1
+
+
+@compiled_for(b1(_PLACES, _PLACES, _KEYS, i8[::1], f8[::1], i8))
+def top_ngrams(
+    starts: np.ndarray, ends: np.ndarray, hashes: np.ndarray, sizes: np.ndarray, shares: np.ndarray, chars: int
+) -> bool:
+    """`gopher.top_ngrams` of a page's words; `sizes` are those that the page has n-grams of."""
+    keys, made, frequency = hashes.copy(), 1, len(hashes)
+    times = np.empty(len(hashes), np.int64)
+    for number in range(len(sizes)):
+        size, share = sizes[number], shares[number]
+        _longer(keys, hashes, made, size)
+        made, count, longest, allowed = size, len(hashes) - size + 1, 0, share * chars
+        for place in range(count):
+            longest = max(longest, ends[place + size - 1] - starts[place])
+        if frequency * longest <= allowed:
+            continue
+        slots, shift = _slots(count)
+        frequency = 0
+        for place in range(count):
+            slot = _find(slots, shift, keys, keys[place], np.uint64(0))
+            if slots[slot] < 0:
+                slots[slot] = place
+                times[place] = 0
+            else:
+                times[place] = -1
+            times[slots[slot]] += 1
+            frequency = max(frequency, times[slots[slot]])
+        if frequency * longest > allowed:
+            first = 0
+            while times[first] != frequency:
+                first += 1
+            if frequency * (ends[first + size - 1] - starts[first]) > allowed:
+                return True
     return False
 
 
-@compiled_for(UniTuple(i8, 2)(_KEYS, i8, i8, _PLACES))
-def repeated_chars(keys: np.ndarray, left: int, size: int, chars: np.ndarray) -> tuple[int, int]:
-    """`gopher._chars` of `gopher._repeats`: the highest `left` bits of a key do not count."""
+@numba.njit
+def _repeated_chars(keys: np.ndarray, size: int, chars: np.ndarray) -> tuple[int, int]:
+    """`gopher._chars` of `gopher._repeats`, which pass over the highest bits of a key."""
+    left = np.uint64(0)
+    while (len(keys) >> i8(left)) > 0:
+        left += np.uint64(1)
     slots, shift = _slots(len(keys))
     apart = together = free = covered = 0
     for place in range(len(keys)):
-        slot = _find(slots, shift, keys, keys[place], np.uint64(left))
+        slot = _find(slots, shift, keys, keys[place], left)
         if slots[slot] < 0:
             slots[slot] = place
             continue
@@ -109,3 +145,22 @@ def repeated_chars(keys: np.ndarray, left: int, size: int, chars: np.ndarray) ->
         together += end - max(begin, covered)
         covered = end
     return apart, together
+
+
+@compiled_for(b1(_KEYS, _PLACES, i8[::1], f8[::1], i8))
+def repeated_ngrams(
+    hashes: np.ndarray, word_chars: np.ndarray, sizes: np.ndarray, shares: np.ndarray, chars: int
+) -> bool:
+    """`gopher.repeated_ngrams` of a page's words; `sizes` are those that the page has n-grams of."""
+    keys, made = hashes.copy(), 1
+    least = shares.min() * chars
+    for number in range(len(sizes)):
+        size, share = sizes[number], shares[number]
+        _longer(keys, hashes, made, size)
+        made, count = size, len(hashes) - size + 1
+        apart, together = _repeated_chars(keys[:count], size, word_chars)
+        if apart > share * chars:
+            return True
+        if together <= least:
+            return False
+    return False

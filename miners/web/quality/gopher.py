@@ -7,6 +7,7 @@ and of lines are the same.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -78,9 +79,12 @@ def duplicate_line_chars(page: TextPage, most: Thresholds) -> bool:
 
 def top_ngrams(page: TextPage, most: Thresholds) -> bool:
     """Characters in the most frequent n-gram of 2, 3 or 4 words."""
+    starts, ends = page.word_spans
+    if loops := compiled_loops():
+        sizes, shares = _sizes(page, TOP_NGRAMS), _shares(most.gopher_max_top_ngrams)
+        return loops.top_ngrams(starts, ends, page.word_hashes, sizes, shares, len(page.text))
     if not _may_have_top_ngrams(page, min(most.gopher_max_top_ngrams)):
         return False
-    starts, ends = page.word_spans
     frequency = page.words
     for share, (size, keys) in zip(most.gopher_max_top_ngrams, _ngrams(page, TOP_NGRAMS), strict=False):
         allowed = share * len(page.text)
@@ -101,14 +105,12 @@ def top_ngrams(page: TextPage, most: Thresholds) -> bool:
 
 def _may_have_top_ngrams(page: TextPage, least_share: float) -> bool:
     """Whether the shortest n-grams repeat so often that, were all as long as the longest, they would be too much."""
-    sizes = _sizes(page, TOP_NGRAMS)
+    sizes = _sizes(page, TOP_NGRAMS).tolist()
     if not sizes:
         return False
     starts, ends = page.word_spans
     longest = int((ends[sizes[-1] - 1 :] - starts[: len(starts) - sizes[-1] + 1]).max())
     often = int(least_share * len(page.text) // longest) + 1
-    if loops := compiled_loops():
-        return loops.is_often(page.ngrams(sizes[0]), often)
     ordered = np.sort(page.ngrams(sizes[0]))
     return often <= len(ordered) and bool((ordered[often - 1 :] == ordered[: len(ordered) - often + 1]).any())
 
@@ -116,8 +118,11 @@ def _may_have_top_ngrams(page: TextPage, least_share: float) -> bool:
 def repeated_ngrams(page: TextPage, most: Thresholds) -> bool:
     """Characters in n-grams of 5 to 10 words that stood before, no word counted twice."""
     shares = most.gopher_max_repeated_ngrams
+    if loops := compiled_loops():
+        sizes = _sizes(page, REPEATED_NGRAMS)
+        return loops.repeated_ngrams(page.word_hashes, page.word_chars, sizes, _shares(shares), len(page.text))
     for share, (size, keys) in zip(shares, _ngrams(page, REPEATED_NGRAMS), strict=False):
-        apart, together = _repeated_chars(keys, size, page.word_chars)
+        apart, together = _chars(_repeats(keys), size, page.word_chars)
         if apart > share * len(page.text):
             return True
         if together <= min(shares) * len(page.text):
@@ -127,20 +132,23 @@ def repeated_ngrams(page: TextPage, most: Thresholds) -> bool:
 
 def _ngrams(page: TextPage, sizes: tuple[int, ...]) -> Iterator[tuple[int, np.ndarray]]:
     """(size in words, hash of each n-gram) as far as the page has as many words."""
-    return ((size, page.ngrams(size)) for size in _sizes(page, sizes))
+    return ((size, page.ngrams(size)) for size in _sizes(page, sizes).tolist())
 
 
-def _sizes(page: TextPage, sizes: tuple[int, ...]) -> list[int]:
+def _sizes(page: TextPage, sizes: tuple[int, ...]) -> np.ndarray:
     """Of these sizes those that the page has n-grams of, in characters where these count as words."""
     times = 1 if page.spaced else 2
-    return [times * size for size in sizes if times * size <= page.words]
+    return _first_sizes(sizes, times, min(page.words // times, max(sizes)))
 
 
-def _repeated_chars(keys: np.ndarray, size: int, chars: np.ndarray) -> tuple[int, int]:
-    """Characters in the n-grams of `size` words that stood before: see `_chars`."""
-    if loops := compiled_loops():
-        return loops.repeated_chars(keys, len(keys).bit_length(), size, chars)
-    return _chars(_repeats(keys), size, chars)
+@lru_cache(maxsize=64)
+def _first_sizes(sizes: tuple[int, ...], times: int, most: int) -> np.ndarray:
+    return np.array([times * size for size in sizes if size <= most], np.int64)
+
+
+@lru_cache(maxsize=4)
+def _shares(shares: tuple[float, ...]) -> np.ndarray:
+    return np.array(shares, np.float64)
 
 
 def _repeats(keys: np.ndarray) -> np.ndarray:

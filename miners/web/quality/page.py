@@ -29,10 +29,13 @@ def compiled_loops() -> ModuleType | None:
 
 
 class _Measured(NamedTuple):
-    """A page's words: where each starts and ends, its hash; how many have a letter, and a letter or a digit."""
+    """A page's words: where each starts and ends, the sum of the lengths of those before it (and of all), its hash; how
+    many have a letter, and a letter or a digit.
+    """
 
     starts: np.ndarray
     ends: np.ndarray
+    chars: np.ndarray
     hashes: np.ndarray
     letter_words: int
     named_words: int
@@ -75,6 +78,8 @@ class TextPage:
     @cached_property
     def word_chars(self) -> np.ndarray:
         """The sum of the words' lengths up to each word, from 0."""
+        if self._measured:
+            return self._measured.chars
         starts, ends = self.word_spans
         return np.concatenate(([0], np.cumsum(ends - starts)))
 
@@ -135,9 +140,10 @@ class TextPage:
             return None
         points = self._code_points
         most = (len(points) + 1) // 2 if self.spaced else len(points)
-        starts, ends, hashes = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.uint64)
-        words, letters, named = loops.measure_words(points, _kinds(), self.spaced, starts, ends, hashes)
-        return _Measured(starts[:words], ends[:words], hashes[:words], letters, named)
+        places, hashes = np.empty((3, most + 1), np.int64), np.empty(most, np.uint64)
+        words, letters, named = loops.measure_words(points, _kinds(), self.spaced, places, hashes)
+        starts, ends, chars = places
+        return _Measured(starts[:words], ends[:words], chars[: words + 1], hashes[:words], letters, named)
 
     @cached_property
     def _code_points(self) -> np.ndarray:

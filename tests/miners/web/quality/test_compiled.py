@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miners.compiling import compiled_module
-from miners.web.quality import gopher, page
+from miners.web.quality import Thresholds, gopher, page
 from miners.web.quality.page import TextPage
 
 _LINES = st.lists(
@@ -16,7 +16,6 @@ _LINES = st.lists(
     min_size=1,
     max_size=8,
 )
-_KEYS = st.lists(st.integers(0, 3) | st.integers(0, (1 << 64) - 1), max_size=60)
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +37,23 @@ def test_words(loops, lines, language):
             patch.setattr(page, "compiled_loops", lambda: None)
         for made, wanted in zip(compiled.word_spans, plain.word_spans, strict=True):
             np.testing.assert_array_equal(made, wanted)
+        np.testing.assert_array_equal(compiled.word_chars, plain.word_chars)
         np.testing.assert_array_equal(compiled.word_hashes, plain.word_hashes)
 
 
-@given(keys=_KEYS, size=st.integers(1, 4), lengths=st.integers(1, 5))
-def test_repeated_ngrams(loops, keys, size, lengths):
-    made = np.array(keys, np.uint64)
-    chars = np.arange(len(keys) + size, dtype=np.int64) * lengths
-    left = len(keys).bit_length()
-    assert loops.repeated_chars(made, left, size, chars) == gopher._chars(gopher._repeats(made), size, chars)
+_WORDS = st.lists(st.sampled_from(["a", "bb", "ccc", "of", "語", "verylongword" * 3]), min_size=1, max_size=60)
+_SHARE = st.floats(0, 1)
 
 
-@given(keys=_KEYS, often=st.integers(1, 8))
-def test_frequent_ngrams(loops, keys, often):
-    assert loops.is_often(np.array(keys, np.uint64), often) == any(keys.count(key) >= often for key in keys)
+@given(words=_WORDS, language=st.sampled_from(["en", "zh"]), share=_SHARE, step=st.floats(0, 0.1))
+def test_ngrams(loops, words, language, share, step):
+    shares = [max(0.0, share - i * step) for i in range(6)]
+    most = Thresholds(gopher_max_top_ngrams=tuple(shares[:3]), gopher_max_repeated_ngrams=tuple(shares))
+    for rule in (gopher.top_ngrams, gopher.repeated_ngrams):
+        found = []
+        for given_loops in (loops, None):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(page, "compiled_loops", lambda given_loops=given_loops: given_loops)
+                patch.setattr(gopher, "compiled_loops", lambda given_loops=given_loops: given_loops)
+                found.append(rule(TextPage([" ".join(words)], language), most))
+        assert found[0] == found[1]
