@@ -42,12 +42,18 @@ def banding_for(threshold: float, permutations: int = 128) -> Banding:
     return Banding(permutations, 1)
 
 
-def band_hashes(signatures: np.ndarray, banding: Banding, salt: int) -> np.ndarray:
-    """uint64 array (texts, bands): one hash a band; `salt` and the band's number keep unlike buckets apart."""
+def band_hashes(signatures: np.ndarray, banding: Banding, salt: int, chosen: np.ndarray | None = None) -> np.ndarray:
+    """uint64 array (texts, bands): one hash a band; `salt` and the band's number keep unlike buckets apart.
+
+    `chosen`: the numbers of the bands to hash, ascending; all of them where it is None.
+    """
     bands, rows = banding.bands, banding.rows
     if bands * rows > signatures.shape[1]:
         raise ValueError(f"{bands} bands of {rows} rows need {bands * rows} permutations, not {signatures.shape[1]}")
     start = fmix64(np.arange(bands, dtype=np.uint64) + np.uint64((salt + 1) << 32))
+    if chosen is not None:
+        start, bands = start[chosen], len(chosen)
+        signatures = signatures[:, (chosen[:, None] * rows + np.arange(rows)).reshape(-1)]
     loops = compiled()
     if loops is not None:
         result = np.empty((len(signatures), bands), np.uint64)

@@ -1,28 +1,26 @@
 """Near-duplicates and leaks that are left in a set, exactly, from the signatures that dedupe stored.
 
 Rows that share a band's hash are candidates, as in dedupe, and each candidate is verified by the exact Jaccard index of
-its texts' shingles. A partition of the hashes is searched at a time: one reading of the signatures marks which hashes
-can be shared, a second gathers those alone, so that memory does not grow with the set.
+its texts' shingles. Some bands are searched at a time, of large sets a range of their hashes: one reading of the
+signatures marks which hashes can be shared, a second gathers those alone, so that memory does not grow with the set.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from miners.audit.near_pairs import EDGE_TYPE, SIGNATURES, NearPairs
-from miners.near_duplicates import ShingleRuns, band_hashes, distinct, jaccard
+from miners.near_duplicates import band_hashes, jaccard
 from miners.near_duplicates.hash_filter import HashFilter, marks_of
 from miners.near_duplicates.resolve import ANCHOR, JOINT, POSITIVE, TAG_BITS
-from miners.near_duplicates.runs import as_runs, join_runs, take_runs
-from miners.near_duplicates.shingles import side_runs
 from pipelines import storage
+from pipelines.auditing.stored_sets import StoredSets
 from pipelines.deduping.config import Comparison, DedupeConfig
 from pipelines.deduping.existing import ExistingUnit, read_existing
 from pipelines.deduping.inputs import Piece
@@ -34,9 +32,8 @@ from schemas.pair import SPLITS
 from schemas.side_hash import positive_is_code
 from schemas.split_settings import split_settings
 
-ENTRIES_A_PARTITION = 3_000_000
-"""Of 21 bytes each, and three times that while they are sorted."""
-CHUNK_CANDIDATES = 50_000
+ENTRIES_A_PARTITION = 1_500_000
+"""Of 25 bytes each, and three times that while they are sorted."""
 _COLUMNS = (
     "pair_id",
     "kind",
@@ -54,7 +51,25 @@ class SignatureSearch:
     config: DedupeConfig
     units: tuple[ExistingUnit, ...]
     """A unit a data file, in the order of the manifest's."""
-    partitions: int
+    bands_apart: int
+    """Each of so many partitions has every so manieth band of every comparison."""
+    ranges: int
+    """The hashes of these are cut into so many ranges, a partition each."""
+
+    @property
+    def partitions(self) -> int:
+        """How many there are to search."""
+        return self.bands_apart * self.ranges
+
+    @property
+    def comparisons(self) -> list[tuple[int, Comparison]]:
+        """Those that can find something, numbered as they are in dedupe."""
+        is_split = len({unit.split for unit in self.units}) > 1
+        return [(i, c) for i, c in enumerate(self.config.comparisons()) if is_split or not c.across_splits]
+
+    def bands_of(self, comparison: Comparison, partition: int) -> np.ndarray:
+        """The bands of a comparison that are searched in a partition; none in some."""
+        return np.arange(partition % self.bands_apart, comparison.banding.bands, self.bands_apart)
 
 
 def find_search(set_path: str, manifest: Manifest) -> SignatureSearch | None:
@@ -84,7 +99,9 @@ def find_search(set_path: str, manifest: Manifest) -> SignatureSearch | None:
     beyond = sum(unit.rows for unit in units if unit.split)
     leaks = sum(c.banding.bands for c in config.comparisons() if c.across_splits)
     entries = beyond * leaks + sum(unit.rows for unit in units) * 4
-    return SignatureSearch(config, units, max(1, -(-entries // ENTRIES_A_PARTITION)))
+    partitions = max(1, -(-entries // ENTRIES_A_PARTITION))
+    bands_apart = min(partitions, max(comparison.banding.bands for comparison in config.comparisons()))
+    return SignatureSearch(config, units, bands_apart, -(-partitions // bands_apart))
 
 
 def _beside(path: str) -> str:
@@ -92,22 +109,21 @@ def _beside(path: str) -> str:
 
 
 def search_partition(search: SignatureSearch, partition: int) -> NearPairs:
-    """Everything that is found in one partition of the bands' hashes."""
+    """Everything that is found in one partition of the bands and their hashes."""
     found = NearPairs(SIGNATURES)
-    is_split = len({unit.split for unit in search.units}) > 1
-    comparisons = [(i, c) for i, c in enumerate(search.config.comparisons()) if is_split or not c.across_splits]
-    bands = _shared_bands(search, comparisons, partition)
     candidates = {}
-    for i, comparison in comparisons:
-        candidates[i], found.skipped[comparison.name] = bucket_candidates(bands[i], comparison.across_splits)
+    bands = _shared_bands(search, partition)
+    for i, comparison in search.comparisons:
+        candidates[i], found.skipped[comparison.name] = bucket_candidates(bands.pop(i), comparison.across_splits)
         found.compared[comparison.name] = len(candidates[i][0])
     references = np.unique(
         np.concatenate([np.zeros(0, np.uint64), *(c for found in candidates.values() for c in found[2:4])])
     )
-    with tempfile.TemporaryFile() as file:
-        sets = _StoredSets(search, references, file)
-        for i, comparison in comparisons:
-            edges = _verified(search, comparison, candidates[i], sets)
+    paths = [unit.pieces[0].path for unit in search.units]
+    with tempfile.TemporaryDirectory() as folder:
+        sets = StoredSets(search.config, paths, references, str(Path(folder, "sets")))
+        for i, comparison in search.comparisons:
+            edges = _verified(search, comparison, candidates.pop(i), sets)
             (found.leaks if comparison.across_splits else found.duplicates).append(edges)
     return found
 
@@ -132,7 +148,14 @@ class _Batch:
     first: int
     contents: dict[int, Contents]
     of_code: np.ndarray
-    signatures: dict[int, np.ndarray]
+    signatures: np.ndarray
+    """uint32 (rows, 2, permutations): of both sides."""
+
+    def signatures_of(self, side: int) -> np.ndarray:
+        """Those of a side; of both together those of the union of their shingles."""
+        if side == JOINT:
+            return np.minimum(self.signatures[:, 0], self.signatures[:, 1])
+        return self.signatures[:, 0 if side == ANCHOR else 1]
 
 
 def _known(unit: ExistingUnit) -> Iterator[_Batch]:
@@ -149,12 +172,11 @@ def _known(unit: ExistingUnit) -> Iterator[_Batch]:
         )
         sizes = (words[0] + words[1], *words)
         kinds = table["kind"].cast("string").to_pylist()
-        anchor, positive = both[:, 0], both[:, 1]
         yield _Batch(
             first,
             {side: Contents(names[i], sizes[i]) for i, side in enumerate((JOINT, ANCHOR, POSITIVE))},
             np.fromiter(map(positive_is_code, kinds), bool, len(kinds)),
-            {JOINT: np.minimum(anchor, positive), ANCHOR: anchor, POSITIVE: positive},
+            both,
         )
         first += table.num_rows
 
@@ -167,33 +189,37 @@ _Entries = tuple[int, np.ndarray, np.ndarray, np.ndarray]
 """Comparison, hashes, tags, references."""
 
 
-def _entries(
-    search: SignatureSearch, unit: ExistingUnit, comparisons: Sequence[tuple[int, Comparison]], partition: int
-) -> Iterator[_Entries]:
+def _entries(search: SignatureSearch, unit: ExistingUnit, partition: int) -> Iterator[_Entries]:
+    """The entries of a unit's rows in a partition."""
+    number = partition // search.bands_apart
+    chosen = {i: search.bands_of(comparison, partition) for i, comparison in search.comparisons}
     for batch in _known(unit):
-        for i, comparison in comparisons:
+        for i, comparison in search.comparisons:
+            if not len(chosen[i]):
+                continue
             # As in dedupe: duplicates are found among pairs, leaks among whatever stands on the side in question.
             every = np.arange(len(batch.of_code))
             rows = every if comparison.across_splits else every[batch.of_code == comparison.of_code]
             content = batch.contents[comparison.side if comparison.across_splits else JOINT]
-            hashes = band_hashes(batch.signatures[comparison.side][rows], comparison.banding, salt=i)
-            at, band = np.nonzero(partition_of(hashes, search.partitions) == partition)
+            signatures = batch.signatures_of(comparison.side)
+            hashes = band_hashes(signatures[rows], comparison.banding, salt=i, chosen=chosen[i])
+            at, band = np.nonzero(partition_of(hashes, search.ranges) == number)
             references = (rows[at] + batch.first).astype(np.uint64) | np.uint64(unit.number) << np.uint64(32)
             yield i, hashes[at, band], content.tags(rows)[at], references
 
 
-def _shared_bands(
-    search: SignatureSearch, comparisons: Sequence[tuple[int, Comparison]], partition: int
-) -> dict[int, Bands]:
+def _shared_bands(search: SignatureSearch, partition: int) -> dict[int, Bands]:
     """What each comparison's hashes that may be shared belong to."""
     expected = {
-        i: sum(u.rows for u in search.units if u.split or not c.across_splits) * c.banding.bands // search.partitions
-        for i, c in comparisons
+        i: sum(unit.rows for unit in search.units if unit.split or not comparison.across_splits)
+        * len(search.bands_of(comparison, partition))
+        // search.ranges
+        for i, comparison in search.comparisons
     }
-    once = {i: HashFilter(expected[i]) for i, _ in comparisons}
-    again = {i: HashFilter(expected[i] // 8) for i, c in comparisons if not c.across_splits}
+    once = {i: HashFilter(expected[i]) for i, _ in search.comparisons}
+    again = {i: HashFilter(expected[i] // 8) for i, c in search.comparisons if not c.across_splits}
     for unit in search.units:
-        for i, hashes, _, _ in _entries(search, unit, comparisons, partition):
+        for i, hashes, _, _ in _entries(search, unit, partition):
             if i not in again:
                 if unit.split:
                     once[i].add(marks_of(hashes))
@@ -201,9 +227,9 @@ def _shared_bands(
             values, counts = np.unique(hashes, return_counts=True)
             again[i].add(marks_of(values[(counts > 1) | once[i].may_hold(values)]))
             once[i].add(marks_of(values))
-    parts: dict[int, list[tuple[np.ndarray, ...]]] = {i: [] for i, _ in comparisons}
+    parts: dict[int, list[tuple[np.ndarray, ...]]] = {i: [] for i, _ in search.comparisons}
     for unit in search.units:
-        for i, hashes, tags, references in _entries(search, unit, comparisons, partition):
+        for i, hashes, tags, references in _entries(search, unit, partition):
             kept = (again[i] if i in again else once[i]).may_hold(hashes)
             splits = np.full(int(kept.sum()), 1 << unit.split, "u1")
             parts[i].append((hashes[kept], tags[kept], references[kept], splits))
@@ -211,72 +237,16 @@ def _shared_bands(
     return {i: Bands(*map(np.concatenate, zip(empty, *found, strict=True))) for i, found in parts.items()}
 
 
-class _StoredSets:
-    """The shingle sets of both sides of some rows, in a file: what candidates are verified by."""
-
-    def __init__(self, search: SignatureSearch, references: np.ndarray, file: object) -> None:
-        self.references = references
-        self.text, self.code = search.config.rules()
-        self.file = file
-        sizes = [np.zeros((0, 2), np.int64)]
-        for number, group in groupby(references.tolist(), key=lambda reference: reference >> 32):
-            rows = np.fromiter((reference & 0xFFFFFFFF for reference in group), np.int64)
-            sizes += self._write(search.units[number].pieces[0].path, rows)
-        ends = np.cumsum(np.concatenate(sizes).reshape(-1))
-        self.offsets = np.append(0, ends)
-        file.flush()  # type: ignore[attr-defined]
-        empty = np.zeros(0, np.uint64)
-        self.hashes = np.asarray(np.memmap(file, np.uint64, "r")) if len(ends) and ends[-1] else empty  # type: ignore[call-overload]
-
-    def _write(self, path: str, rows: np.ndarray) -> Iterator[np.ndarray]:
-        with storage.open_read(path) as stream:
-            parquet, start = pq.ParquetFile(stream), 0
-            for group in range(parquet.num_row_groups):
-                end = start + parquet.metadata.row_group(group).num_rows
-                here = rows[np.searchsorted(rows, start) : np.searchsorted(rows, end)] - start
-                start = end
-                if len(here):
-                    table = parquet.read_row_group(group, columns=["kind", "anchor", "positive"]).take(here)
-                    for batch in table.to_batches(max_chunksize=2048):
-                        yield self._write_batch(batch)
-
-    def _write_batch(self, batch: object) -> np.ndarray:
-        kinds = batch["kind"].cast("string").to_pylist()  # type: ignore[index]
-        of_code = np.fromiter(map(positive_is_code, kinds), bool, len(kinds))
-        plain = np.zeros(len(kinds), bool)
-        sides = [
-            distinct(side_runs(batch[name], is_code, self.text, self.code))  # type: ignore[index]
-            for name, is_code in (("anchor", plain), ("positive", of_code))
-        ]
-        sizes = np.stack([side.sizes() for side in sides], 1)
-        pieces = [side[i] for i in range(len(kinds)) for side in sides]
-        self.file.write(np.concatenate(pieces).astype("<u8").tobytes())  # type: ignore[attr-defined]
-        return sizes
-
-    def take(self, side: int, references: np.ndarray) -> ShingleRuns:
-        """The sets of a side of some rows."""
-        places = np.searchsorted(self.references, references)
-        both = ShingleRuns(self.hashes, self.offsets)
-        if side == JOINT:
-            return join_runs(_gathered(both, 2 * places), _gathered(both, 2 * places + 1))
-        return _gathered(both, 2 * places + (side == POSITIVE))
-
-
-def _gathered(runs: ShingleRuns, places: np.ndarray) -> ShingleRuns:
-    return take_runs(runs, places) if len(places) else as_runs(np.zeros(0, np.uint64), np.zeros(0, np.int64))
-
-
 def _verified(
-    search: SignatureSearch, comparison: Comparison, candidates: list[np.ndarray], sets: _StoredSets
+    search: SignatureSearch, comparison: Comparison, candidates: list[np.ndarray], sets: StoredSets
 ) -> np.ndarray:
     left, right, left_row, right_row, _ = candidates
     splits = np.array([unit.split for unit in search.units])
     found = [np.zeros(0, EDGE_TYPE)]
-    for first in range(0, len(left), CHUNK_CANDIDATES):
-        chunk = slice(first, first + CHUNK_CANDIDATES)
+    for chunk in sets.chunks(comparison.side, left_row, right_row):
         rows, places = np.unique(np.concatenate([left_row[chunk], right_row[chunk]]), return_inverse=True)
         n = len(left_row[chunk])
-        similarity = jaccard(distinct(sets.take(comparison.side, rows)), places[:n], places[n:])
+        similarity = jaccard(sets.take(comparison.side, rows), places[:n], places[n:])
         enough = np.flatnonzero(similarity >= comparison.threshold)
         edges = np.zeros(len(enough), EDGE_TYPE)
         ends = [(left[chunk][enough], left_row[chunk][enough]), (right[chunk][enough], right_row[chunk][enough])]

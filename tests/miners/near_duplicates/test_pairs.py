@@ -44,6 +44,8 @@ def test_a_band_is_shared_when_all_of_its_rows_are() -> None:
     hashes = band_hashes(rows, Banding(3, 4), salt=1)
     assert (hashes[0] == hashes[1]).tolist() == [False, True, False]
     assert len(np.unique(np.concatenate([hashes, band_hashes(rows, Banding(3, 4), salt=2)]))) == 10
+    chosen = band_hashes(rows, Banding(3, 4), salt=1, chosen=np.array([0, 2]))
+    assert chosen.tolist() == hashes[:, [0, 2]].tolist()
     with pytest.raises(ValueError, match="permutations"):
         band_hashes(rows, Banding(4, 4), salt=0)
 
