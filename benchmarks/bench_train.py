@@ -5,7 +5,7 @@
 The pairs are train rows of a pair set at their real lengths, the Transformer has random weights, and all sides take the
 same global batches of it, cut into the same tokens, with the same loss (symmetric), optimizer, precision and dropout.
 
-- **pairmill**: steps of the trainer's own loop, with its data, by the clock between them; the first is not counted.
+- **pairmill**: steps of the trainer's own loop, with their data, as its metrics tell them; the first is not counted.
 - **sentence-transformers**: `CachedMultipleNegativesRankingLoss`, forward, backward and AdamW. Its batches are cut into
   tokens and padded ahead of time and not counted. `--peer-batches` and `--peer-tokens` are its mini-batch sizes, tried
   on a quarter of a batch; the fastest is measured on whole batches.
@@ -55,7 +55,7 @@ from train.batch_plan import BatchPlan
 from train.building import build_plan, choose_kernels
 from train.checkpoint import Origin
 from train.encoder import SIDE_OF, SIDES, Role
-from train.gradcache import Chunk, chunks_of, real_share
+from train.gradcache import Chunk, chunks_of, replayed_chunks
 from train.graph_memory import settle_kept_tokens
 from train.journal import Journal
 from train.loss import Temperature
@@ -90,7 +90,7 @@ PARTS = ("pairmill", "peer", "floor")
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one step: seconds by the clock, CPU seconds of the process."""
+    """Of one step: seconds by the clock, CPU seconds of the process (pairmill's are the mean of all steps)."""
 
     wall: float
     cpu: float
@@ -176,21 +176,6 @@ def _texts(folder: str) -> Iterator[tuple[str, str]]:
         yield from zip(*(batch.column(side).to_pylist() for side in SIDES), strict=True)
 
 
-class TimedRun(RunFolder):
-    """A run's folder that notes when each step's line is written, and what it says."""
-
-    def __init__(self, root: Path, bench: Bench) -> None:
-        super().__init__(root)
-        object.__setattr__(self, "bench", bench)
-        object.__setattr__(self, "lines", [])
-        object.__setattr__(self, "times", [])
-
-    def add_metrics(self, values: Mapping[str, Any]) -> None:
-        self.bench.synchronize()
-        self.times.append((time.perf_counter(), time.process_time()))
-        self.lines.append(dict(values))
-
-
 def pairmill(bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
     """Steps of the trainer after the first, and what the last one's metrics say."""
     encoder = bench.encoder()
@@ -198,13 +183,16 @@ def pairmill(bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
     learner = Learner(encoder, Temperature().to(bench.device))
     material = Material(bench.recipe, bench.plan, bench.rows, kept_tokens=bench.kept_tokens(encoder))
     with tempfile.TemporaryDirectory() as folder:
-        run = TimedRun(Path(folder), bench)
-        train(material, learner, run, Origin((), "", ""), quiet=True)
-    costs = [Cost(*np.subtract(b, a)) for a, b in zip(run.times, run.times[1:], strict=False)]
-    share = real_share(encoder, bench.texts(1), bench.recipe.chunk_tokens)
-    replayed, whole = _replayed(bench, encoder)
-    counted = {"real_share": share, "packed": encoder.is_packed, "replayed_share": replayed / max(whole, 1)}
-    return costs, {**counted, "metrics": run.lines[-1]}
+        run = RunFolder(Path(folder))
+        whole = bench.timed(lambda: train(material, learner, run, Origin((), "", ""), quiet=True))
+        lines = [json.loads(line) for line in run.metrics.read_text(encoding="utf-8").splitlines()]
+    steps = range(1, bench.args.steps + 1)
+    tokens = [sum(len(ragged.ids) for ragged in bench.texts(step).values()) for step in steps]
+    walls = [count / lines[step]["tokens_per_second"] for step, count in zip(steps, tokens, strict=True)]
+    costs = [Cost(wall, whole.cpu / len(lines)) for wall in walls]
+    replayed, padded = _replayed(bench, encoder)
+    counted = {"real_share": lines[-1]["real_token_share"], "replayed_share": replayed / max(padded, 1)}
+    return costs, {**counted, "packed": encoder.is_packed, "metrics": lines[-1]}
 
 
 def peer(bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
@@ -282,7 +270,7 @@ def floor(bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
     for step in range(bench.args.steps + 1):  # the first is not counted
         texts = bench.texts(step)
         for name, encoder in encoders.items():
-            chunks = _bare_chunks(encoder, texts, bench.args.chunk_tokens or 16_384, name == "packed")
+            chunks = _bare_chunks(encoder, texts, bench.args.chunk_tokens, name == "packed")
             cost = bench.timed(partial(_both_ways, bench, encoder, texts, chunks))
             again = bench.timed(partial(_forward, bench, encoder, texts, chunks)) if replayed else Cost(0, 0)
             share = replayed / max(whole, 1)
@@ -293,13 +281,10 @@ def floor(bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
 
 def _replayed(bench: Bench, encoder: TransformerEncoder) -> tuple[int, int]:
     """Padded tokens of a step that pairmill embeds twice, and all of them."""
-    kept = bench.kept_tokens(encoder)
-    if bench.args.chunk_tokens is None:
-        return 0, 1
-    chunks = chunks_of(encoder, bench.texts(1), bench.args.chunk_tokens)
-    sums = np.cumsum([chunk.tokens for chunk in reversed(chunks)])
-    own = max(int(np.searchsorted(sums, kept, side="right")), 1)
-    return int(sums[-1] - sums[own - 1]), int(sums[-1])
+    budget = bench.recipe.chunk_tokens
+    chunks = chunks_of(encoder, bench.texts(1), budget)
+    again = replayed_chunks(chunks, budget, bench.kept_tokens(encoder))
+    return sum(chunk.tokens for chunk in again), sum(chunk.tokens for chunk in chunks)
 
 
 def _bare_chunks(

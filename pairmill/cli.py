@@ -23,12 +23,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "remove": ("pipelines.remove", "take rows out of a finished set: takedown after publication"),
     "migrate": ("pipelines.migrate", "write a set of an earlier version of the schema as one of this version"),
     "export": ("pipelines.export", "a pair set for other tools: sentence-transformers, BEIR, JSONL, WebDataset"),
+    "token-cache": ("pipelines.token_cache", "a pair set's rows as tokens, cut on many machines ahead of training"),
     "hard-negatives": ("train.hard_negatives", "add the best wrong answers to the rows of a pair set"),
     "train": ("train.run", "train an embedding model on pair sets"),
     "evaluate": ("train.evaluate", "measure a model, beside BM25"),
     "demo": ("pairmill.demo", "all of the above on real input found on this machine"),
 }
-EXTRAS = dict.fromkeys(("hard-negatives", "train", "evaluate"), "[train]") | {"demo": "[train,demo]"}
+EXTRAS = dict.fromkeys(("token-cache", "hard-negatives", "train", "evaluate"), "[train]") | {"demo": "[train,demo]"}
 """What a command needs beyond the plain installation."""
 USAGE_ERROR = 2
 INTERRUPTED = 130

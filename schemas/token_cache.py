@@ -37,8 +37,15 @@ ARRAYS: Mapping[str, np.dtype] = {
 
 
 def tokenizer_hash(definition: str) -> str:
-    """sha256 of a tokenizer's definition (its `tokenizer.json`), 32 hex digits."""
-    return hashlib.sha256(definition.encode()).hexdigest()[:32]
+    """sha256 of a tokenizer's definition (its `tokenizer.json`), 32 hex digits; lengths aside, which the key has apart.
+
+    ValueError where it is no JSON object.
+    """
+    values = json.loads(definition)
+    if not isinstance(values, dict):
+        raise ValueError("a tokenizer's definition is a JSON object")
+    values |= {"truncation": None, "padding": None}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def cache_key(
@@ -53,9 +60,14 @@ def cache_key(
     return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:32]
 
 
+def array_name(name: str) -> str:
+    """The name of the file of one array of `ARRAYS`."""
+    return f"{name}.bin"
+
+
 def array_path(folder: Path, name: str) -> Path:
-    """The file of one array of `ARRAYS`."""
-    return folder / f"{name}.bin"
+    """That file in a cache on this machine."""
+    return folder / array_name(name)
 
 
 def open_array(folder: Path, name: str) -> np.ndarray:

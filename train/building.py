@@ -12,6 +12,7 @@ import torch
 from tokenizers import Tokenizer
 
 from schemas.pair_set import read_manifest, read_pair_set
+from schemas.token_rows import ROWS_AT_ONCE
 from schemas.where import parse_where
 from train.base_model import find_base
 from train.batch_plan import BatchKeys, BatchPlan
@@ -22,7 +23,7 @@ from train.progress import Meter
 from train.recipe import Recipe
 from train.run_folder import RunFolder
 from train.static_encoder import StaticEncoder, distinct
-from train.token_cache import ROWS_AT_ONCE, SPLIT, TokenCache, open_or_make
+from train.token_cache import SPLIT, TokenCache, open_or_make
 from train.train_rows import TrainRows, rows_where
 from train.word_tokenizer import train_marked_tokenizer, train_word_tokenizer
 

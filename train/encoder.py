@@ -12,9 +12,12 @@ from typing import Literal
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from schemas.token_cache import tokenizer_hash
 from train.ragged import Ragged
+from train.word_tokenizer import cut_tokens
 
 Side = Literal["anchor", "positive"]
 SIDES: tuple[Side, ...] = ("anchor", "positive")
@@ -53,13 +56,18 @@ class Encoder(nn.Module, ABC):
     is_packed: bool = False
     """Whether `embed` computes without any padding."""
 
+    @property
     @abstractmethod
+    def text_tokenizer(self) -> Tokenizer:
+        """What cuts texts into tokens."""
+
     def token_ids(self, texts: Sequence[str], length: int) -> Ragged:
         """The first `length` tokens of each text, without delimiters."""
+        return cut_tokens(self.text_tokenizer, texts, length)
 
-    @abstractmethod
     def fingerprint(self) -> str:
         """The hash of the tokenizer's definition, which keys token caches."""
+        return tokenizer_hash(self.text_tokenizer.to_str())
 
     @abstractmethod
     def embed(self, tokens: Ragged, side: Side) -> Tensor:

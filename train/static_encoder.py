@@ -9,7 +9,6 @@ export is `SparseStaticEmbedding` (a text's distinct tokens, weighted) and `Dens
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from transformers import PreTrainedTokenizerFast
 from train.encoder import Encoder, Side
 from train.model_folder import write_json, write_modules, write_settings
 from train.ragged import Ragged
-from train.word_tokenizer import UNKNOWN, cut_tokens, fingerprint
+from train.word_tokenizer import UNKNOWN
 
 WEIGHTS_NAME = "model.safetensors"
 
@@ -68,13 +67,10 @@ class StaticEncoder(Encoder):
         with torch.no_grad():
             self.log_weight.copy_(torch.from_numpy(power * np.log(idf)).float())
 
-    def token_ids(self, texts: Sequence[str], length: int) -> Ragged:
-        """See `Encoder.token_ids`."""
-        return cut_tokens(self.tokenizer, texts, length)
-
-    def fingerprint(self) -> str:
-        """See `Encoder.fingerprint`."""
-        return fingerprint(self.tokenizer)
+    @property
+    def text_tokenizer(self) -> Tokenizer:
+        """See `Encoder.text_tokenizer`."""
+        return self.tokenizer
 
     def folded(self) -> Tensor:
         """The table of the export: each row times its weight."""

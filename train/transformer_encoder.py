@@ -22,7 +22,7 @@ from train.packed_attention import Lengths, packed, packed_inputs, packing_probl
 from train.ragged import Ragged
 from train.recipe import LoraShape
 from train.trainable import AddedRows, freeze_but_biases, with_lora
-from train.word_tokenizer import CLOSING, MASK, OPENING, PADDING, UNKNOWN, cut_tokens, fingerprint
+from train.word_tokenizer import CLOSING, MASK, OPENING, PADDING, UNKNOWN
 
 POOLINGS = ("closing", "last", "mean", "cls")
 Delimiters = Mapping[Side, tuple[str, str]]
@@ -81,13 +81,10 @@ class TransformerEncoder(Encoder):
             tokens = self.tokenizer.convert_tokens_to_ids(self.added)
             self.added_rows = AddedRows(self.model.get_input_embeddings(), tokens)
 
-    def token_ids(self, texts: Sequence[str], length: int) -> Ragged:
-        """See `Encoder.token_ids`."""
-        return cut_tokens(self.tokenizer.backend_tokenizer, texts, length)
-
-    def fingerprint(self) -> str:
-        """See `Encoder.fingerprint`."""
-        return fingerprint(self.tokenizer.backend_tokenizer)
+    @property
+    def text_tokenizer(self) -> Tokenizer:
+        """See `Encoder.text_tokenizer`."""
+        return self.tokenizer.backend_tokenizer
 
     def pack(self) -> str | None:
         """Computes no padding from now on; or says why this model cannot, and goes on padding."""

@@ -7,13 +7,13 @@ are read twice.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-from schemas.token_cache import tokenizer_hash
+from schemas.token_rows import cut_texts
 from train.ragged import Ragged
 
 UNKNOWN, PADDING, OPENING, CLOSING, MASK = "[UNK]", "[PAD]", "[CLS]", "[SEP]", "[MASK]"
@@ -44,19 +44,10 @@ def train_marked_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
-def fingerprint(tokenizer: Tokenizer) -> str:
-    """What keys a token cache: the hash of the tokenizer's definition, lengths aside (the key has them apart)."""
-    definition = json.loads(tokenizer.to_str())
-    definition.update(truncation=None, padding=None)
-    return tokenizer_hash(json.dumps(definition, sort_keys=True))
-
-
 def cut_tokens(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> Ragged:
     """The first `length` tokens of each text, nothing added."""
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(length)
-    encodings = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-    return Ragged.from_lists([encoding.ids for encoding in encodings])
+    ids, lengths = cut_texts(tokenizer, texts, length)
+    return Ragged(ids.astype(np.int64), np.concatenate([[0], np.cumsum(lengths)]))
 
 
 def _pieces(words: Regex) -> Tokenizer:
