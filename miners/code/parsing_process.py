@@ -136,7 +136,7 @@ class _Child:
         deadline = time.monotonic() + START_SECONDS
         view = memoryview(message)
         while view:
-            if not select.select([], [self._in], [], max(0.0, deadline - time.monotonic()))[1]:
+            if not _wait_until(deadline, writes=[self._in]):
                 raise _ChildTimeoutError("takes nothing in")
             try:
                 view = view[self._in.write(view) or 0 :]
@@ -148,7 +148,7 @@ class _Child:
         deadline = time.monotonic() + seconds
         buffer = self._received
         while len(buffer) < LENGTH.size or len(buffer) < (need := LENGTH.size + LENGTH.unpack_from(buffer)[0]):
-            if not select.select([self._out], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            if not _wait_until(deadline, reads=[self._out]):
                 raise _ChildTimeoutError(f"no answer within {seconds:g} s")
             block = self._out.read(_READ)
             if not block:
@@ -177,6 +177,19 @@ class _Child:
         self._stderr.seek(max(0, self._stderr.tell() - _STDERR_TAIL))
         told = " ".join(self._stderr.read().decode("utf-8", "replace").split())
         return f"the parsing process ended by {ending}" + (f": {told}" if told else "")
+
+
+def _wait_until(deadline: float, reads: Sequence[Any] = (), writes: Sequence[Any] = ()) -> bool:
+    """Whether one of the pipes is ready before the deadline, by the monotonic clock.
+
+    A wait that ends before its time is begun again: whatever changes the wall clock may shorten it.
+    """
+    while True:
+        left = deadline - time.monotonic()
+        if any(select.select(reads, writes, [], max(0.0, left))):
+            return True
+        if left <= 0:
+            return False
 
 
 def _parsed(answer: Any) -> Parsed:

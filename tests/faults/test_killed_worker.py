@@ -32,8 +32,9 @@ def test_a_worker_of_other_jobs(jobs, uninterrupted, tmp_path, name):
 @pytest.mark.slow
 def test_the_parsing_process(jobs, uninterrupted, tmp_path):
     """A file is tried again in a fresh one, so that the result is the same."""
-    output, paused = tmp_path / "out", tmp_path / "paused"
-    process = jobs["mine-code"].start(output, fault="pause:job:8", PAIRMILL_FAULT_PAUSED=str(paused))
+    output, paused, whole = tmp_path / "out", tmp_path / "paused", uninterrupted("mine-code")
+    fault = f"pause:job:{whole.changes // 2}"
+    process = jobs["mine-code"].start(output, fault=fault, PAIRMILL_FAULT_PAUSED=str(paused))
     wait_for(paused.exists, process)
     parsing = [one for one in group_of(process) if "miners.code.parsing_child" in one.cmdline()]
     assert parsing
@@ -42,4 +43,4 @@ def test_the_parsing_process(jobs, uninterrupted, tmp_path):
     paused.unlink()
     done = ended(process)
     assert done.status == 0, done.err
-    assert verify(output) == 0 and result(output) == uninterrupted("mine-code").result
+    assert verify(output) == 0 and result(output) == whole.result

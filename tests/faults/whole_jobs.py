@@ -24,7 +24,7 @@ TEMPORARY_MARK = ".tmp-"
 ROOT = Path(__file__).parents[2]
 INJECTED = Path(__file__).parent / "injected"
 STDLIB = Path(sysconfig.get_path("stdlib"))
-LIMIT = 120
+LIMIT = 300
 """Seconds after which a job counts as hanging."""
 OF_A_RUN = ("run_id", "created", "manifest_sha256")
 """What differs in the manifests of two runs that give the same set."""
