@@ -2,7 +2,7 @@
 
 Python's `tarfile` reads the headers. Here is what it does not hold out against: a damaged header ends its listing (and,
 from the second on, without a word), numbers and extended headers of no sense make it turn in circles or fill the
-memory. As GNU tar does, reading goes on at the next block that is a header.
+memory. Reading goes on at the next block that is a header, as GNU tar's does; also behind an end mark that is none.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ MAX_EXTENSIONS = 16
 """Extended headers in front of one member; each is read by a call within the call for the one before."""
 MAX_DAMAGES = 1000
 """Damaged places after which the rest of an archive is given up."""
+_READ = 128 * BLOCKSIZE
 _LONG_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 _PAX = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 _PAX_LENGTH = re.compile(rb"(\d{1,20}) ")
@@ -53,10 +54,17 @@ class TarMembers(tarfile.TarFile):
         while True:
             begun, self.extensions = self.offset, 0
             try:
-                return super().next()
+                member = super().next()
             except DAMAGE as error:
                 if not is_scanning:
                     self._damage.append(f"at byte {begun:,}: {type(error).__name__}: {error}")
+            else:
+                if member is not None or not self._skip_zeros():
+                    return member
+                if not is_scanning:
+                    self._damage.append(f"at byte {begun:,}: zeros, as at the end, and then more")
+                is_scanning = True
+                continue
             if begun < self._size and len(self._damage) < MAX_DAMAGES:
                 is_chain = self.extensions > MAX_EXTENSIONS
                 self.offset = self.fileobj.tell() if is_chain else begun + BLOCKSIZE
@@ -65,6 +73,17 @@ class TarMembers(tarfile.TarFile):
             else:
                 return None
             is_scanning = True
+
+    def _skip_zeros(self) -> bool:
+        """Go on behind an end mark to the first block that is not zeros; False where there is none."""
+        self.fileobj.seek(self.offset)
+        while data := self.fileobj.read(_READ):
+            zeros = len(data) - len(data.lstrip(b"\0"))
+            self.offset += zeros // BLOCKSIZE * BLOCKSIZE
+            if zeros < len(data):
+                self._loaded = False
+                return True
+        return False
 
 
 class _Member(tarfile.TarInfo):

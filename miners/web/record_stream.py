@@ -17,6 +17,7 @@ from miners.web.members import INFLATE_ERRORS, RECORD_MAGIC, Decoder
 
 _HEAD_END = re.compile(rb"\n\r?\n")
 _RECORD_LINE = re.compile(rb"\n(?=WARC/[01]\.)")
+_RECORD_ENDS = (b"\r\n\r\n", b"\n\n")
 _HEAD_BYTES = 64 << 10
 _CHUNK = 16 << 10
 _LOOKAHEAD = 64
@@ -74,6 +75,8 @@ class Stream:
         """File offset of the next byte to read."""
         self.buffer = bytearray()
         self.taken = 0
+        self.no_head_ends = 0
+        """Up to so many bytes, `taken` ones included, no blank line ends a head: not to be looked for again."""
 
     def fill(self) -> bool:
         """Read some more; False at the end."""
@@ -163,13 +166,13 @@ def stream_records(stream: Stream, block_bytes: int) -> Generator[WarcRecord | D
         if stream.at_end():
             return
         offset, position = stream.place()
+        begun = stream.taken
         try:
             yield _one_record(stream, offset, position, block_bytes)
         except _BadRecord as fault:
             stream.take(fault.resume)
-            before = stream.taken
             skip_to_record(stream)
-            skipped = fault.resume + stream.taken - before if isinstance(stream, Plain) else 0
+            skipped = stream.taken - begun if isinstance(stream, Plain) else 0
             yield Damage(fault.reason, offset, fault.why, skipped)
 
 
@@ -197,7 +200,7 @@ def _one_record(stream: Stream, offset: int, position: int, block_bytes: int) ->
     if not stream.hold(head + length):
         held = len(stream.buffer) - head
         raise _BadRecord("truncated", f"Content-Length says {length:,} bytes; there are {held:,}", head - 1)
-    if not _boundary_at(stream, head + length):
+    if not _boundary_at(stream, head + length) and not _is_closed(stream, head, length):
         raise _BadRecord("bad_length", f"no record begins after the {length:,} bytes of Content-Length", head - 1)
     block = bytes(memoryview(stream.buffer)[head : head + length])
     stream.take(head + length)
@@ -226,7 +229,8 @@ def _read_head(stream: Stream, offset: int, position: int) -> tuple[dict[str, st
         if isinstance(stream, Member) and position == 0:
             raise BrokenStream("damaged_member", "a compressed member that inflates to no WARC record")
         raise _BadRecord("bad_header", f"{bytes(stream.buffer[:40])!r} begins no record", 1)
-    while not (match := _HEAD_END.search(stream.buffer)):
+    while not (match := _HEAD_END.search(stream.buffer, max(0, stream.no_head_ends - stream.taken))):
+        stream.no_head_ends = stream.taken + max(0, len(stream.buffer) - 2)
         if len(stream.buffer) > _HEAD_BYTES:
             raise _BadRecord("bad_header", f"a head of more than {_HEAD_BYTES:,} bytes", len(RECORD_MAGIC))
         if not stream.fill():
@@ -247,6 +251,14 @@ def _boundary_at(stream: Stream, index: int) -> bool:
             return True
         if not stream.fill():
             return not rest
+
+
+def _is_closed(stream: Stream, head: int, length: int) -> bool:
+    """Whether the two line ends that close a record stand behind a block without one: what is damaged is the next."""
+    end = head + length
+    if not stream.buffer.startswith(_RECORD_ENDS, end):
+        return False
+    return _RECORD_LINE.search(stream.buffer, max(0, head - 1), end) is None
 
 
 def _skip_blank_lines(stream: Stream) -> None:

@@ -80,8 +80,8 @@ def made_for_harm() -> dict[str, bytes]:
         "records that overlap": pax(b"2 " * 400_000 + b"=") + member("b.py"),
         "lengths that lie": pax(records.replace(b"12 ", b"99 ")) + member("b.py"),
         "a record without a keyword": pax(b"6 ab\n\n") + member("b.py"),
-        "extended headers for ever": pax(b"6 a=b\n") * 3000,
-        "long names for ever": member("x", b"name", tarfile.GNUTYPE_LONGNAME) * 3000,
+        "extended headers for ever": pax(b"6 a=b\n") * 300,
+        "long names for ever": member("x", b"name", tarfile.GNUTYPE_LONGNAME) * 300,
         "a map of a sparse file that ends": sparse_header(goes_on=True),
         "a sparse file of many pieces": pax(b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n")
         + member("s.py", b"0\n" * 99),
