@@ -61,10 +61,12 @@ MINING = [
 
 TRAINING = [
     "bm25s>=0.3,<0.4",
+    "matplotlib>=3.9,<4",
     "pytrec-eval-terrier>=0.5.7,<0.6",
     "safetensors>=0.5",
     "scikit-learn>=1.6",
     "sentence-transformers>=6,<7",
+    "tensorboard>=2.18,<3",
     "tokenizers>=0.22",
     "torch>=2.11,<2.14",
     "transformers>=5,<6",
@@ -88,7 +90,7 @@ setup(
             "audit/templates/sections/*",
         ],
         "pipelines": ["profiles/*.yaml"],
-        "train": ["recipes/*.yaml"],
+        "train": ["recipes/*.yaml", "report/templates/*"],
     },
     install_requires=MINING,
     extras_require={

@@ -44,7 +44,7 @@ def revision_of(encoder: TextEncoder) -> str:
     return digest.hexdigest()
 
 
-def library_model(encoder: TextEncoder, model: str) -> Any:
+def library_model(encoder: TextEncoder, model: str | None) -> Any:
     """The encoder as the library's `EncoderProtocol`: documents are encoded as positives, all else as anchors."""
     from mteb.models import ModelMeta
     from mteb.models.abs_encoder import AbsEncoder
@@ -54,7 +54,7 @@ def library_model(encoder: TextEncoder, model: str) -> Any:
     class LibraryModel(AbsEncoder):
         mteb_model_meta = ModelMeta.create_empty(
             overwrites={
-                "name": f"pairmill/{PurePath(model).name}",
+                "name": f"pairmill/{PurePath(model or MODEL).name}",
                 "revision": revision_of(encoder),
                 "similarity_fn_name": ScoringFunction.COSINE,
             }

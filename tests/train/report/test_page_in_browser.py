@@ -1,0 +1,77 @@
+"""The page in a real browser: it opens from disk without a request or an error, and draws its charts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.train.report.conftest import HOSTILE
+from train.evaluate import main
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = os.environ.get("PAIRMILL_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not path:
+        pytest.skip("no Chromium is installed, and PAIRMILL_BROWSER names none")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def page_file(studies, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    assert main(["--report", str(studies), "--output", str(path)]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def opened(browser, page_file):
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    page = context.new_page()
+    page.requests, page.complaints = [], []
+    page.on("request", lambda request: page.requests.append(request.url))
+    page.on("console", lambda message: page.complaints.append(message.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.goto(page_file.as_uri())
+    page.wait_for_selector("html[data-ready]", timeout=120_000)
+    yield page
+    context.close()
+
+
+def test_it_opens_from_disk_without_a_request_or_an_error(opened, page_file):
+    assert opened.requests == [page_file.as_uri()]
+    assert opened.complaints == []
+    assert opened.evaluate("window.hostile") is None
+    assert HOSTILE in opened.locator("#notes + ul").inner_text()
+
+
+def test_every_chart_is_drawn(opened):
+    assert opened.locator(".plot").count() == 3
+    assert opened.locator(".plot .main-svg").count() >= 3
+    titles = opened.locator(".plot .xtitle").all_text_contents()
+    assert titles == ["pairs in a batch", "step", "step"]
+    assert opened.locator(".plot").first.locator(".scatterlayer .trace").count() == 2
+    assert opened.locator(".plot").first.locator(".errorbar").count() == 4
+
+
+def test_tables_name_their_protocol(opened):
+    assert opened.locator("h3 .protocol").all_text_contents() == ["beir test", "csn-1k"]
+    first = opened.locator("table").nth(1)
+    assert "31.0" in first.inner_text() and "29.0 to 33.0" in first.inner_text()
+    assert first.locator("tr.published").count() == 1 and first.locator("tr.baseline").count() == 1
+    assert "differ in the batch alone" in opened.locator("body").inner_text()
+
+
+def test_colours_follow_the_scheme(opened):
+    light = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+    opened.emulate_media(color_scheme="dark")
+    assert opened.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    opened.emulate_media(color_scheme="light")

@@ -1,0 +1,117 @@
+"""The report's charts as Plotly's data and layout; the page's script draws them. Colours are names of its style sheet.
+
+Labels may be anybody's text, and Plotly reads markup in them: they are escaped here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from markupsafe import Markup
+
+from train.report.inputs import Run
+from train.report.tables import Ablation
+
+COLORS = ("--accent", "--accent2", "--accent3", "--accent4")
+MOST_POINTS = 500
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart, and what it shows in words."""
+
+    alt: str
+    traces: Sequence[dict[str, Any]]
+    layout: dict[str, Any]
+
+    def __html__(self) -> str:
+        """The element that the script draws in, with its data beside it as JSON that nothing can close."""
+        data = json.dumps({"data": self.traces, "layout": self.layout}, ensure_ascii=False, separators=(",", ":"))
+        inert = Markup(data.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+        return Markup(
+            '<figure class="chart"><div class="plot" role="img" aria-label="{}"></div>'
+            '<script type="application/json">{}</script></figure>'
+        ).format(self.alt, inert)
+
+
+def batch_chart(ablations: Sequence[Ablation]) -> Chart:
+    """Scores over the batch size on a doubling axis, a line a test, with its intervals."""
+    traces = [
+        {
+            **_line(i, one.name, [p.batch for p in one.points], [p.cell.value for p in one.points], "lines+markers"),
+            "error_y": {
+                "type": "data",
+                "symmetric": False,
+                "array": [(p.cell.high or p.cell.value) - p.cell.value for p in one.points],
+                "arrayminus": [p.cell.value - (p.cell.low or p.cell.value) for p in one.points],
+                "thickness": 1,
+            },
+        }
+        for i, one in enumerate(ablations)
+    ]
+    batches = sorted({point.batch for one in ablations for point in one.points})
+    x_axis = {
+        "title": {"text": "pairs in a batch"},
+        "type": "log",
+        "tickvals": batches,
+        "ticktext": [f"{batch:,}" for batch in batches],
+    }
+    y_axis = {"title": {"text": "score, %"}, "tickformat": ".1%"}
+    return Chart("Scores over the batch size", traces, {"xaxis": x_axis, "yaxis": y_axis})
+
+
+def loss_chart(runs: Sequence[Run]) -> Chart | None:
+    """The loss of each run over its steps."""
+    traces = [
+        _line(i, run.folder.name, *_thinned(run.losses), "lines") for i, run in enumerate(runs) if len(run.losses) > 1
+    ]
+    return _over_steps("Loss over steps", "loss", traces, ".3~g") if traces else None
+
+
+def score_charts(runs: Sequence[Run]) -> list[Chart]:
+    """A chart for each validation metric, a line a run."""
+    metrics = dict.fromkeys(metric for run in runs for metric in run.scores)
+    return [
+        _over_steps(
+            f"Validation {metric} over steps",
+            f"validation {metric}",
+            [
+                _line(i, run.folder.name, *_thinned(run.scores[metric]), "lines+markers")
+                for i, run in enumerate(runs)
+                if metric in run.scores
+            ],
+            ".3~g",
+        )
+        for metric in metrics
+    ]
+
+
+def _over_steps(alt: str, title: str, traces: list[dict[str, Any]], tick_format: str) -> Chart:
+    y_axis = {"title": {"text": escape(title)}, "tickformat": tick_format}
+    return Chart(alt, traces, {"xaxis": {"title": {"text": "step"}, "tickformat": ",~d"}, "yaxis": y_axis})
+
+
+def _line(place: int, name: str, x: Sequence[float], y: Sequence[float], mode: str) -> dict[str, Any]:
+    color = COLORS[place % len(COLORS)]
+    dash = ("solid", "dot", "dash", "dashdot")[place // len(COLORS) % 4]
+    text = escape(name, quote=False)
+    return {
+        "type": "scatter",
+        "mode": mode,
+        "name": text,
+        "x": list(x),
+        "y": list(y),
+        "line": {"color": color, "width": 2, "dash": dash},
+        "marker": {"color": color, "size": 6},
+    }
+
+
+def _thinned(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
+    """At most some `MOST_POINTS` points, each the mean of as many neighbours: a screen shows no more."""
+    width = -(-len(points) // MOST_POINTS) or 1
+    groups = [points[start : start + width] for start in range(0, len(points), width)]
+    return [group[-1][0] for group in groups], [sum(y for _, y in group) / len(group) for group in groups]
