@@ -100,7 +100,7 @@ def embed_and_backward(
         loss.backward()
         return loss.detach()
     chunks = chunks_of(encoder, texts, budget)
-    first_kept = len(chunks) - _kept_chunks(chunks, kept)
+    first_kept = len(replayed_chunks(chunks, budget, kept))
     leaves, states, graphs = _first_pass(encoder, texts, chunks, first_kept)
     loss = loss_of(leaves)
     loss.backward()
@@ -112,6 +112,11 @@ def embed_and_backward(
         _send_back(leaves, chunk, encoder.embed(texts[chunk.role].take(chunk.rows), SIDE_OF[chunk.role]))
     after.restore(encoder.device)
     return loss.detach()
+
+
+def replayed_chunks(chunks: Sequence[Chunk], budget: int | None, kept: int) -> Sequence[Chunk]:
+    """The chunks that `embed_and_backward` embeds a second time."""
+    return chunks[: len(chunks) - _kept_chunks(chunks, kept)] if budget else []
 
 
 def _width(longest: int, multiple: int) -> int:

@@ -68,6 +68,14 @@ def false_negatives(known: Identity, start: int = 0, stop: int | None = None) ->
     return same
 
 
+@dataclass(slots=True)
+class Tally:
+    """What a batch's logits say beside the loss; filled in by `info_nce`, of this process's rows."""
+
+    first: Tensor | None = None
+    """int64 scalar: anchors whose own positive has the highest logit of all that are not masked."""
+
+
 class Temperature(nn.Module):
     """exp(τ), τ trained and held at ln 100 at most, or fixed where it is not `trained`."""
 
@@ -96,6 +104,7 @@ def info_nce(
     kind: str = "symmetric",
     processes: Processes = ALONE,
     block: int = BLOCK_ROWS,
+    tally: Tally | None = None,
 ) -> tuple[Tensor, float]:
     """The loss of the global batch (a scalar) and the share of its negatives' logits that were masked.
 
@@ -112,7 +121,7 @@ def info_nce(
         masked = _count_masked(known, start, start + len(x), block)
     mask = _Mask(known if masked else None, start)
     with torch.autocast(x.device.type, enabled=False):
-        loss = _BlockedInfoNCE.apply(x, y, z, scale.to(wide), kind, mask, processes, block)
+        loss = _BlockedInfoNCE.apply(x, y, z, scale.to(wide), kind, mask, processes, block, tally)
     counts = processes.sum(torch.tensor([masked, len(x), len(z)], dtype=torch.int64, device=x.device)).tolist()
     return loss, counts[0] / max(counts[1] * (counts[1] - 1 + counts[2]), 1)
 
@@ -179,9 +188,9 @@ class _BlockedInfoNCE(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, y, z, scale, kind, mask, processes, block):  # noqa: ANN001, ANN205
-        batch = _Batch(x, y, z, float(scale), mask, processes, block)
-        row_sums, column_sums = batch.log_sums()
+    def forward(ctx, x, y, z, scale, kind, mask, processes, block, tally):  # noqa: ANN001, ANN205
+        batch = _Batch(x, y, z, scale.detach(), mask, processes, block)
+        row_sums, column_sums = batch.log_sums(tally)
         diagonal = (x * y).sum(1).mul_(batch.factor)
         mine = slice(mask.start, mask.start + len(x))
         if kind == "symmetric":
@@ -207,7 +216,7 @@ class _BlockedInfoNCE(torch.autograd.Function):
         # The processes' gradients will be averaged, and their sum is meant.
         outer = upstream * ctx.processes.size
         inner = outer * ctx.factor
-        return inner * x, inner * y, inner * z, outer * scale, None, None, None, None
+        return inner * x, inner * y, inner * z, outer * scale, None, None, None, None, None
 
 
 @dataclass(slots=True)
@@ -224,7 +233,7 @@ class _Batch:
     """This process's anchors against the positives and hard negatives of all."""
 
     def __init__(
-        self, x: Tensor, y: Tensor, z: Tensor, factor: float, mask: _Mask, processes: Processes, block: int
+        self, x: Tensor, y: Tensor, z: Tensor, factor: Tensor, mask: _Mask, processes: Processes, block: int
     ) -> None:
         self.x, self.y, self.factor, self.mask, self.processes = x, y, factor, mask, processes
         self.positives, _ = processes.gather_rows(y)
@@ -234,13 +243,15 @@ class _Batch:
         self.blocks = [slice(at, min(at + block, len(x))) for at in range(0, len(x), block)]
         self._space = x.new_empty(2, min(block, len(x)), self.rows + len(self.negatives))
 
-    def log_sums(self) -> tuple[Tensor, Tensor]:
+    def log_sums(self, tally: Tally | None = None) -> tuple[Tensor, Tensor]:
         """log Σ exp of each of this process's rows and of every column of positives."""
+        first = torch.zeros((), dtype=torch.int64, device=self.x.device)
         row_sums = self.x.new_empty(len(self.x))
         highest, sums = self.x.new_full((self.rows,), -math.inf), self.x.new_zeros(self.rows)
         for part in self.blocks:
             logits, spare = self._logits(part)
             peak = logits.amax(1)
+            first += (logits.diagonal(self.mask.start + part.start) >= peak).sum()
             row_sums[part] = torch.sub(logits, peak[:, None], out=spare).exp_().sum(1).log_() + peak
             # The running sum of each column, rescaled whenever its maximum rises (online log-sum-exp). A column may
             # so far hold only masked logits: then its maximum is -inf, and it has nothing to rescale.
@@ -249,6 +260,8 @@ class _Batch:
             shift = torch.where(raised == -math.inf, 0.0, raised)
             sums = sums * (highest - shift).exp_() + torch.sub(square, shift, out=scratch).exp_().sum(0)
             highest = raised
+        if tally is not None:
+            tally.first = first
         top = self.processes.highest(highest.clone())
         sums = self.processes.sum(sums * (highest - top).exp_())
         return row_sums, top + sums.log_()

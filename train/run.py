@@ -14,6 +14,7 @@ if not __package__:  # run as a script: Python put this folder on the path, wher
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import argparse
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -47,7 +48,6 @@ from train.static_encoder import StaticEncoder
 from train.token_cache import SPLIT, without_tokens
 from train.train_rows import TrainRows
 from train.training import Learner, LossNotFinite, Material, texts_of, train
-from train.validation import validation_of
 
 PAIRS_NAMED = 20
 """Pairs of a step that an error names; --explain-step prints all."""
@@ -63,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         device = _device(args.device)
         if args.explain_step is not None:
             return _explain(recipe, data, args.explain_step)
+        if args.write_tokenizer:
+            return _write_tokenizer(recipe, data, Path(args.write_tokenizer))
         if not args.output:
             raise ValueError("give the run's folder with --output")
         processes, device = join_processes(device)
@@ -102,7 +104,7 @@ def _run(recipe: Recipe, data: Sequence[str], device: str, processes: Processes,
     if not result.is_finished:
         print(f"stopped after step {result.steps:,}; go on with --resume", file=sys.stderr)
         return 0
-    write_model(material, learner, run, origin, result)
+    write_model(material, learner, run, origin, result, Journal(args.quiet))
     if not args.quiet:
         loss = "" if result.loss is None else f", loss {result.loss:.4f}"
         seconds = time.monotonic() - started
@@ -121,7 +123,7 @@ def _prepare(
     if not processes.is_first:
         processes.wait()
     encoder = build_encoder(recipe, data, run)
-    caches = build_caches(recipe, data, encoder, run.tokens, quiet=quiet)
+    caches = build_caches(recipe, data, encoder, Path(args.tokens or run.tokens), quiet=quiet)
     if processes.is_first:
         processes.wait()
     rows = TrainRows(caches)
@@ -132,7 +134,11 @@ def _prepare(
     learner = Learner(encoder, temperature).to(device)
     data_ids = tuple(read_manifest(name).data_id for name in data)
     origin = checkpoint.Origin(data_ids, encoder.fingerprint(), recipe.to_yaml())
-    measure = validation_of(data[0], device) if recipe.evaluate else None
+    measure = None
+    if recipe.evaluate:
+        from train.validation import validation_of  # the evaluator's libraries are not needed to train
+
+        measure = validation_of(data[0], device)
     choose_kernels(encoder, recipe, Journal(quiet))
     is_resumed = bool(args.resume or args.resume_anyway)
     texts = texts_of(rows, plan.step(0), processes)
@@ -161,6 +167,18 @@ def _explain(recipe: Recipe, data: Sequence[str], number: int) -> int:
     for row in _rows(data, rows, step):
         texts = [row["anchor"], row["positive"], *row["negatives"]]
         print("\t".join([row["row_id"], *map(_line, texts)]))
+    return 0
+
+
+def _write_tokenizer(recipe: Recipe, data: Sequence[str], file: Path) -> int:
+    """Writes what cuts the recipe's texts, and prints the command that cuts them on many machines."""
+    with tempfile.TemporaryDirectory() as folder:
+        definition = build_encoder(recipe, data, RunFolder(Path(folder))).text_tokenizer.to_str()
+    file.write_text(definition, encoding="utf-8")
+    negatives = f" --negatives {recipe.kept_negatives}" if recipe.kept_negatives else ""
+    lengths = f"--anchor-length {recipe.anchor_length} --positive-length {recipe.positive_length}{negatives}"
+    for name in data:
+        print(f"pairmill token-cache --input {name} --tokenizer {file} {lengths} --output FOLDER")
     return 0
 
 
@@ -226,6 +244,10 @@ def _parser() -> CommandParser:
     parser.add_argument("--resume-anyway", action="store_true", help="as --resume, from another recipe or other data")
     parser.add_argument("--overwrite", action="store_true", help="delete what a run left in --output, and start again")
     parser.add_argument("--explain-step", type=int, metavar="N", help="print the pairs of step N and end")
+    parser.add_argument("--tokens", metavar="FOLDER", help="where the pairs lie as tokens (default: in --output)")
+    parser.add_argument(
+        "--write-tokenizer", metavar="FILE", help="write the tokenizer for `pairmill token-cache`, and end"
+    )
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 or auto (cuda where there is one)")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     return parser

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """One JSON object a step."""
         return self.root / "metrics.jsonl"
+
+    @property
+    def events(self) -> Path:
+        """The same figures as TensorBoard reads them."""
+        return self.root / "tensorboard"
 
     @property
     def tokenizer(self) -> Path:
@@ -72,7 +77,7 @@ class RunFolder:
 
     def clear(self) -> None:
         """Deletes what a run makes, and nothing else."""
-        for folder in (self.model, self.checkpoints, self.tokens):
+        for folder in (self.model, self.checkpoints, self.events, self.tokens):
             shutil.rmtree(folder, ignore_errors=True)
         for file in (self.recipe, self.metrics, self.tokenizer, self.graphs):
             file.unlink(missing_ok=True)
@@ -89,6 +94,12 @@ class RunFolder:
             except ValueError:
                 break
         self.metrics.write_text("".join(kept), encoding="utf-8")
+
+    def read_metrics(self) -> Iterator[dict[str, Any]]:
+        """Every whole line."""
+        if self.metrics.is_file():
+            with self.metrics.open(encoding="utf-8") as file:
+                yield from (json.loads(line) for line in file)
 
     def add_metrics(self, values: Mapping[str, Any]) -> None:
         """Appends one line."""

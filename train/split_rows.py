@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,14 @@ class SplitRows:
 
     def __len__(self) -> int:
         return len(self.anchors)
+
+    def first(self, count: int) -> SplitRows:
+        """The first rows, at most `count`."""
+        if len(self) <= count:
+            return self
+        part = slice(count)
+        cut = {f.name: getattr(self, f.name)[part] for f in fields(self) if f.name != "known"}
+        return SplitRows(**cut, known=self.known.take(part))
 
     def with_positives(self, positives: list[str]) -> SplitRows:
         """The same rows with other candidate texts, and hashes of those: texts that became equal answer each other."""

@@ -10,27 +10,31 @@ from __future__ import annotations
 import hashlib
 import math
 import signal
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from train import checkpoint
+from train.accounting.event_file import EventFile
+from train.accounting.step_log import StepFacts, StepLog
 from train.batch_plan import BatchPlan, Step
 from train.encoder import SIDES, Encoder, Role
 from train.gradcache import embed_and_backward
-from train.loss import Temperature, matryoshka_info_nce
+from train.journal import Journal
+from train.loss import Identity, Tally, Temperature, matryoshka_info_nce
 from train.processes import ALONE, Processes
 from train.progress import Meter
 from train.ragged import Ragged
 from train.recipe import Recipe
 from train.run_folder import RunFolder
+from train.step_inputs import StepInputs
 from train.train_rows import TrainRows
 
 
@@ -40,6 +44,25 @@ class LossNotFinite(RuntimeError):
     def __init__(self, number: int, step: Step) -> None:
         super().__init__(f"the loss of step {number} is not a finite number")
         self.number, self.step = number, step
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What was measured of a checkpoint."""
+
+    main: float
+    """What the best checkpoint has most of."""
+    values: Mapping[str, Any]
+    """All, by name, for the metrics."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Of a step, read ahead: its pairs, this process's texts, and what is known of the global batch's rows."""
+
+    step: Step
+    texts: dict[Role, Ragged]
+    known: Identity
 
 
 class Learner(nn.Module):
@@ -59,8 +82,8 @@ class Material:
     plan: BatchPlan
     rows: TrainRows
     processes: Processes = ALONE
-    measure: Callable[[Encoder], float] | None = None
-    """Gives a checkpoint's score, higher is better."""
+    measure: Callable[[Encoder], Scores] | None = None
+    """Measures a checkpoint."""
     kept_tokens: int = 0
     """See `train.graph_memory`."""
 
@@ -133,74 +156,110 @@ def train(
 
     Raises LossNotFinite with the step's pairs. The first process alone writes.
     """
-    recipe, total, is_first = material.recipe, material.total_steps, material.processes.is_first
+    recipe, total, processes = material.recipe, material.total_steps, material.processes
     optimizer = make_optimizer(learner, recipe)
     start = checkpoint.load(resume_from, learner, optimizer) if resume_from else 0
-    if is_first:
+    if processes.is_first:
         run.keep_metrics_before(start)
     learner.train()
-    loss = None
-
-    def save(step: int) -> None:
-        if is_first:
-            score = _measure(material, learner, run, step - 1) if material.measure else None
-            checkpoint.save(run.checkpoints, step, origin, learner, optimizer, recipe.keep_checkpoints, score)
-        material.processes.wait()
-
-    with _terminated() as is_terminated, Meter("step", total, done=start, quiet=quiet or not is_first) as meter:
+    log = StepLog(learner.encoder, processes, recipe.precision, recipe.chunk_tokens, material.kept_tokens)
+    with (
+        _terminated() as is_terminated,
+        Meter("step", total, done=start, quiet=quiet or not processes.is_first) as meter,
+        _Pen(run, start, meter, quiet=quiet, is_first=processes.is_first) as pen,
+        StepInputs(lambda number: _inputs(material, number), start, total) as inputs,
+    ):
+        log.restart()
         for number in range(start, total):
-            metrics = _take_step(material, learner, optimizer, number)
-            loss = metrics["loss"]
-            if is_first:
-                run.add_metrics(metrics)
-            meter.at(number + 1, f"loss {loss:.4f}  {metrics['tokens_per_second']:,.0f} tokens/s")
-            if _any(is_terminated(), material.processes, learner.encoder.device):
-                save(number + 1)
-                return Result(number + 1, number + 1 == total, loss)
-            if (number + 1) % recipe.checkpoint_every == 0 or number + 1 == total:
-                save(number + 1)
-    return Result(total, True, loss)
+            _take_step(material, learner, optimizer, log, number, *inputs.take(number))
+            pen.write_steps(log.lines())
+            is_last = number + 1 == total
+            is_stopped = _any(is_terminated(), processes, learner.encoder.device)
+            if is_stopped or is_last or (number + 1) % recipe.checkpoint_every == 0:
+                pen.write_steps(log.lines(wait=True))
+                score = _measure(material, learner, pen, number) if processes.is_first and material.measure else None
+                if processes.is_first:
+                    keep = recipe.keep_checkpoints
+                    checkpoint.save(run.checkpoints, number + 1, origin, learner, optimizer, keep, score)
+                processes.wait()
+                log.restart()
+            if is_stopped:
+                return Result(number + 1, is_last, pen.loss)
+    return Result(total, True, pen.loss)
+
+
+class _Pen:
+    """Writes a run's figures as they come: metrics.jsonl and event files by the first process, the meter's note."""
+
+    def __init__(self, run: RunFolder, start: int, meter: Meter, *, quiet: bool, is_first: bool) -> None:
+        self._run, self._meter = run, meter
+        self._events = EventFile(run.events, start) if is_first else None
+        self.loss: float | None = None
+        """Of the last step written."""
+        if self._events and self._events.note:
+            Journal(quiet).note(self._events.note)
+
+    def __enter__(self) -> _Pen:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._events:
+            self._events.close()
+
+    def write_steps(self, lines: Iterator[tuple[StepFacts, dict[str, Any]]]) -> None:
+        """The lines of steps; LossNotFinite at the first whose loss is not a number."""
+        for facts, line in lines:
+            if not math.isfinite(line["loss"]):
+                raise LossNotFinite(facts.number, facts.step)
+            self.loss = line["loss"]
+            self.write(line)
+            self._meter.at(facts.number + 1, f"loss {self.loss:.4f}  {line['tokens_per_second']:,.0f} tokens/s")
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        """Any line."""
+        if self._events:
+            self._run.add_metrics(line)
+            self._events.add(line)
+
+
+def _inputs(material: Material, number: int) -> Inputs:
+    step = material.plan.step(number)
+    texts = texts_of(material.rows, step, material.processes)
+    return Inputs(step, texts, material.rows.identity(step.rows, step.negatives))
 
 
 def _take_step(
-    material: Material, learner: Learner, optimizer: torch.optim.Optimizer, number: int
-) -> dict[str, float | int | str]:
-    """One step; returns its line of metrics."""
-    started = time.perf_counter()
-    recipe, processes, total = material.recipe, material.processes, material.total_steps
-    step = material.plan.step(number)
-    texts = texts_of(material.rows, step, processes)
-    tokens = sum(len(ragged.ids) for ragged in texts.values())
-    device = learner.encoder.device
-    known = material.rows.identity(step.rows, step.negatives).to(device)
-    masked_share = 0.0
+    material: Material,
+    learner: Learner,
+    optimizer: torch.optim.Optimizer,
+    log: StepLog,
+    number: int,
+    inputs: Inputs,
+    waited: float,
+) -> None:
+    """One step; its figures go to the log."""
+    recipe, processes, device = material.recipe, material.processes, learner.encoder.device
+    known, tally, masked_share = inputs.known.to(device), Tally(), 0.0
 
     def loss_of(vectors: Mapping[Role, Tensor]) -> Tensor:
         nonlocal masked_share
         sides = (vectors["anchor"], vectors["positive"], vectors.get("negative"))
-        settings = {"known": known, "kind": recipe.loss, "processes": processes}
+        settings = {"known": known, "kind": recipe.loss, "processes": processes, "tally": tally}
         loss, masked_share = matryoshka_info_nce(recipe.matryoshka, sides, learner.temperature(), **settings)
         return loss
 
     _seed_step(recipe.seed, number, processes.rank)
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-        loss = float(embed_and_backward(learner.encoder, texts, loss_of, recipe.chunk_tokens, material.kept_tokens))
-    if not math.isfinite(loss):
-        raise LossNotFinite(number, step)
-    scale = float(learner.temperature().detach())
+        loss = embed_and_backward(learner.encoder, inputs.texts, loss_of, recipe.chunk_tokens, material.kept_tokens)
+    scale = learner.temperature().detach()
     processes.average_gradients(learner.parameters())
-    _update(recipe, learner, optimizer, rate_factor(recipe, number, total))
-    return {
-        "step": number,
-        "loss": loss,
-        "temperature": 1.0 / scale,
-        "tokens_per_second": tokens * processes.size / (time.perf_counter() - started),
-        "masked_share": masked_share,
-        "source": step.source,
-        "pairs": len(step.rows),
-        "learning_rate": recipe.learning_rate * rate_factor(recipe, number, total),
-    }
+    factor = rate_factor(recipe, number, material.total_steps)
+    norm = _update(recipe, learner, optimizer, factor)
+    facts = StepFacts(number, inputs.step, recipe.learning_rate * factor, waited)
+    values = {"loss": loss, "scale": scale, "first": tally.first, "gradient_norm": norm}
+    share = torch.as_tensor(masked_share, dtype=torch.float64, device=device)
+    log.put(facts, log.work(inputs.texts), {**values, "masked_share": share})
 
 
 def texts_of(rows: TrainRows, step: Step, processes: Processes) -> dict[Role, Ragged]:
@@ -212,13 +271,13 @@ def texts_of(rows: TrainRows, step: Step, processes: Processes) -> dict[Role, Ra
     return texts
 
 
-def _measure(material: Material, learner: Learner, run: RunFolder, number: int) -> float:
-    """The score of the weights after step `number`, which also goes to the metrics."""
+def _measure(material: Material, learner: Learner, pen: _Pen, number: int) -> float:
+    """The score of the weights after step `number`; all that was measured goes to the metrics."""
     learner.eval()
-    score = material.measure(learner.encoder)
+    scores = material.measure(learner.encoder)
     learner.train()
-    run.add_metrics({"step": number, "eval": {"mrr": score}})
-    return score
+    pen.write({"step": number, "eval": dict(scores.values)})
+    return scores.main
 
 
 def _any(flag: bool, processes: Processes, device: torch.device) -> bool:
@@ -226,15 +285,19 @@ def _any(flag: bool, processes: Processes, device: torch.device) -> bool:
     return flag if processes.size == 1 else bool(processes.sum(torch.tensor(int(flag), device=device)))
 
 
-def _update(recipe: Recipe, learner: Learner, optimizer: torch.optim.Optimizer, factor: float) -> None:
+def _update(recipe: Recipe, learner: Learner, optimizer: torch.optim.Optimizer, factor: float) -> Tensor:
+    """Moves the weights; returns the gradient's norm before clipping."""
     if all(p.grad is None for p in learner.encoder.parameters()):
         raise RuntimeError("no weight of the encoder got a gradient, so nothing would be trained")
+    gradients = [p.grad for p in learner.parameters() if p.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
     if recipe.clip is not None:
-        nn.utils.clip_grad_norm_(learner.parameters(), recipe.clip)
+        nn.utils.clip_grads_with_norm_(learner.parameters(), recipe.clip, norm)
     for group in optimizer.param_groups:
         group["lr"] = group["rate"] * factor
     optimizer.step()
     learner.temperature.clamp()
+    return norm
 
 
 def _seed_step(seed: int, number: int, rank: int) -> None:

@@ -1,29 +1,46 @@
-"""The score of a model in training: retrieval on a pair set's validation split, ranked as `train/evaluate.py` ranks."""
+"""The scores of a model in training: the task pair-set of `train/evaluate.py` on a pair set's validation split."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from train.encoder import Encoder
-from train.encoders import finite_vectors
-from train.retrieval import METRICS, cosine_blocks, metric_values, ranks_of
+from train.evaluation.measured import Measured
+from train.evaluation.paired_search import ALL_AT_ONCE, FULL, PairedSearch
+from train.journal import Journal
 from train.split_rows import read_split
+from train.training import Scores
 
 MOST_ROWS = 10_000
 """Of the split, whose canonical order is a shuffled one."""
+SPLIT = "validation"
+_MAIN = "mrr"
 
 
-def validation_of(data: str, device: str) -> Callable[[Encoder], float]:
-    """What gives an encoder's MRR over the positives of the validation split, all sources together, known answers left
-    out. ValueError where the set has no validation rows."""
-    rows = read_split(data, "validation")
-    count = min(len(rows), MOST_ROWS)
-    known = rows.known.take(slice(count))
+def validation_of(data: str, device: str) -> Callable[[Encoder], Scores]:
+    """What measures an encoder on the first rows of the validation split, known answers left out.
 
-    def measure(encoder: Encoder) -> float:
-        anchors = finite_vectors(encoder, rows.anchors[:count], "anchor")
-        positives = finite_vectors(encoder, rows.positives[:count], "positive")
-        ranks = ranks_of(cosine_blocks(anchors, positives, device), count, count, [known])[0].rank
-        return float(metric_values(ranks)[:, METRICS.index("mrr")].mean())
+    The main score is the MRR over the positives of all sources together; those of each source among its own stand
+    beside it. ValueError where the set has no validation rows, or one.
+    """
+    rows = read_split(data, SPLIT)
+    search = PairedSearch(
+        task="pair-set",
+        data=f"{data}/{SPLIT}",
+        rows=rows.first(MOST_ROWS),
+        protocols=(FULL,),
+        strip_comments=False,
+        mask_names=False,
+        device=device,
+        journal=Journal(quiet=True),
+    )
+    search.check()
+
+    def measure(encoder: Encoder) -> Scores:
+        lists = [one for one in search.measure(encoder) if isinstance(one, Measured)]
+        means = [dict(zip(one.metrics, one.values.mean(0).tolist(), strict=True)) for one in lists]
+        whole = next((m for one, m in zip(lists, means, strict=True) if one.protocol == ALL_AT_ONCE), means[0])
+        by_source = {one.part: m[_MAIN] for one, m in zip(lists, means, strict=True) if one.protocol == FULL}
+        return Scores(whole[_MAIN], {**whole, "mrr_by_source": by_source})
 
     return measure

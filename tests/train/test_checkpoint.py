@@ -96,7 +96,7 @@ def test_the_best_checkpoint_becomes_the_model(make_pair_set, tmp_path):
     kept = steps(tmp_path / "run" / "checkpoints")
     assert best < 15 and kept == [best + 1, 16]
     model = load_encoder(tmp_path / "run" / "model")
-    assert validation_of(data, "cpu")(model) == pytest.approx(scores[best])
+    assert validation_of(data, "cpu")(model).main == pytest.approx(scores[best])
     card = (tmp_path / "run" / "model" / "README.md").read_text()
     assert f"| MRR on the validation split | {scores[best]:.4f} |" in card
     assert f"| steps | {best + 1}," in card

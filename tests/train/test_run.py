@@ -19,6 +19,7 @@ from sentence_transformers import SentenceTransformer
 
 import train.training
 from tests.train.conftest import pairs_with_negatives
+from train.accounting.step_log import MEASURED
 from train.encoders import load_encoder
 from train.run import main
 
@@ -36,7 +37,7 @@ SMALL = [
 
 def metrics(run: Path) -> list[dict]:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key != "tokens_per_second"} for line in lines]
+    return [{key: value for key, value in line.items() if key not in MEASURED} for line in lines]
 
 
 def weights(run: Path) -> dict[str, np.ndarray]:
@@ -100,7 +101,7 @@ def test_resuming_any_encoder_continues_exactly(arguments, make_pair_set, tmp_pa
     take = train.training._take_step
 
     def break_at_seven(*values):
-        if values[3] == 7:
+        if values[4] == 7:
             raise RuntimeError("the power failed")
         return take(*values)
 
