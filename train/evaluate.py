@@ -17,13 +17,18 @@ if not __package__:  # run as a script: Python put this folder on the path, wher
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 
 from train.command_line import CommandParser
+from train.evaluation.comparison import compare, format_differences
 from train.evaluation.flags import known_names
+from train.evaluation.leaks import Leaks, find_leaks
+from train.evaluation.measured import MeanOf, Measured
 from train.evaluation.paired_search import PROTOCOLS
 from train.evaluation.registry import TASKS
-from train.evaluation.result import Result, measured_by, write_result
+from train.evaluation.result import Result, circumstances, measured_by, read_found, write_json, write_result
 from train.evaluation.table import format_tables
 from train.evaluation.task import Prepared, Setting
 from train.journal import Journal
@@ -36,38 +41,110 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status, or raises SystemExit(2) with a sentence for wrong arguments."""
     parser = _parser()
     args = parser.parse(sys.argv[1:] if argv is None else argv)
+    run = _report if args.report else _score_pairs if args.score_pairs else _compare if args.compare else _measure
     try:
         if args.seed < 0:
             raise ValueError(f"--seed {args.seed} is below 0; any number from 0 on will do")
         output = _output(args.output)
         setting = Setting(device_named(args.device), args.seed, Journal(args.quiet))
-        if args.score_pairs:
-            return _score_pairs(args, output, setting.device, parser.prog)
-        return _measure(args, output, setting, parser.prog)
+        return run(args, output, setting)
     except ValueError as error:
         parser.error(str(error))
+    except (ArithmeticError, OSError, RuntimeError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
 
 
-def _measure(args: argparse.Namespace, output: Path | None, setting: Setting, prog: str) -> int:
+def _measure(args: argparse.Namespace, output: Path | None, setting: Setting) -> int:
     """Measures the tasks asked for; returns the exit status. ValueError for wrong arguments."""
     started = time.monotonic()
     prepared = _prepared(args, setting)
+    leaks = _leaks(args.train_set, prepared, setting)
     encoder = load_model(_model_of(args), setting.device)
-    try:
+    with _failing_is_no_mistake():
         found = measured_by(encoder, prepared)
-    except (ArithmeticError, OSError, RuntimeError) as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        return 1
     identities = {name: one.identity for name, one in prepared.items()}
-    result = Result(args.model, identities, found, setting, time.monotonic() - started)
+    result = Result(args.model, identities, found, setting, leaks, time.monotonic() - started)
     if output:
         write_result(output, result)
     if not args.quiet:
-        print(
-            f"{args.model}, seed {args.seed}; scores in percent, 95 % intervals of the first by bootstrap over groups"
-        )
+        print(f"{args.model}, seed {args.seed}; scores in percent, 95 % intervals of the first one by bootstrap")
     print(format_tables(result.rows))
     return 0
+
+
+def _leaks(train_set: str | None, prepared: Mapping[str, Prepared], setting: Setting) -> Leaks | None:
+    """What of the tasks' items occurs in the training set; None where none is named."""
+    if train_set is None:
+        return None
+    check_pair_set_folder(train_set, "--train-set")
+    items = {key: texts for one in prepared.values() if one.item_texts for key, texts in one.item_texts().items()}
+    for name, one in prepared.items():
+        if one.item_texts is None:
+            setting.journal.note(f"the items of the task {name} are not known: none was looked for in {train_set}")
+    leaks = find_leaks(train_set, items, setting.journal)
+    setting.journal.note(
+        f"{train_set} holds {len(leaks.equal) + len(leaks.near):,} of {leaks.items:,} evaluation items: "
+        f"{len(leaks.equal):,} equal, {len(leaks.near):,} near"
+    )
+    return leaks
+
+
+def _compare(args: argparse.Namespace, output: Path | None, setting: Setting) -> int:
+    """Compares two models, measured now or before; returns the exit status. ValueError for wrong arguments."""
+    if args.model is not None or args.train_set is not None:
+        raise ValueError("--compare A B names both models itself and takes no other, and no --train-set")
+    started = time.monotonic()
+    prepared: dict[str, Prepared] = {}
+    if not all(name.endswith(".json") for name in args.compare):
+        prepared = _prepared(args, setting)
+    encoders = {name: load_model(name, setting.device) for name in args.compare if not name.endswith(".json")}
+    names: list[str] = []
+    lists: list[Sequence[Measured | MeanOf]] = []
+    for name in args.compare:
+        if name in encoders:
+            with _failing_is_no_mistake():
+                found = [row for one in prepared.values() for row in one.measure(encoders[name])]
+        else:
+            name, found = read_found(Path(name))
+        names.append(name)
+        lists.append(found)
+    differences = compare(*lists, args.seed, setting.journal)
+    if not differences:
+        raise ValueError("the two have no test in common on the same items; measure both with the same tasks and data")
+    if output:
+        told = circumstances(setting, time.monotonic() - started)
+        rows = [asdict(one) | {"is_real": one.is_real} for one in differences]
+        write_json(output, {"a": names[0], "b": names[1], **told, "differences": rows})
+    if not args.quiet:
+        print(
+            f"A: {names[0]}\nB: {names[1]}\nin percent; 95 % intervals of B - A by paired bootstrap, seed {args.seed}"
+        )
+    print(format_differences(differences))
+    return 0
+
+
+def _report(args: argparse.Namespace, output: Path | None, setting: Setting) -> int:
+    """Writes the page about results and runs; returns the exit status. ValueError for wrong arguments."""
+    if args.model is not None or args.tasks or args.compare or args.score_pairs:
+        raise ValueError("--report is a run of its own, of results that lie in its folders: measure first")
+    from train.report.inputs import read_folders
+    from train.report.page import PAGE_NAME, write_page
+
+    report = read_folders(args.report)
+    page = output or Path(args.report[0]) / PAGE_NAME
+    write_page(report, page)
+    print(f"{page}: {len(report.results):,} results, {len(report.runs):,} training runs")
+    return 0
+
+
+@contextmanager
+def _failing_is_no_mistake() -> Iterator[None]:
+    """What fails while a model is measured is no wrong argument, so not a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise RuntimeError(str(error)) from error
 
 
 def _prepared(args: argparse.Namespace, setting: Setting) -> dict[str, Prepared]:
@@ -93,28 +170,24 @@ def _model_of(args: argparse.Namespace) -> str:
     return args.model
 
 
-def _score_pairs(args: argparse.Namespace, output: Path | None, device: str, prog: str) -> int:
+def _score_pairs(args: argparse.Namespace, output: Path | None, setting: Setting) -> int:
     """Scores every pair of a set; returns the exit status. ValueError for wrong arguments."""
     if args.tasks:
         raise ValueError("--score-pairs is a run of its own; leave --tasks out")
     if output is None or output.suffix != SUFFIX:
         raise ValueError(f"--score-pairs writes a Parquet file: name it with --output, such as scores{SUFFIX}")
     check_pair_set_folder(args.score_pairs, "--score-pairs")
-    encoder = load_model(_model_of(args), device)
-    try:
-        scores = score_pairs(
-            args.score_pairs,
-            encoder,
-            args.model,
-            output,
-            within=args.within,
-            device=device,
-            temp=args.temp,
-            quiet=args.quiet,
-        )
-    except (ArithmeticError, OSError, RuntimeError) as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        return 1
+    encoder = load_model(_model_of(args), setting.device)
+    scores = score_pairs(
+        args.score_pairs,
+        encoder,
+        args.model,
+        output,
+        within=args.within,
+        device=setting.device,
+        temp=args.temp,
+        quiet=args.quiet,
+    )
     first, ten = (float((scores.rank <= k).mean()) for k in (1, 10))
     print(f"{output}: {len(scores.rank):,} pairs; own positive first {first:.1%}, among the best ten {ten:.1%}")
     return 0
@@ -126,6 +199,23 @@ def _parser() -> CommandParser:
     )
     parser.add_argument("model", metavar="MODEL", nargs="?", help="model folder, or ORG/NAME on the Hugging Face hub")
     parser.add_argument("--tasks", help="what to measure, comma-separated (default: every task whose input is given)")
+    parser.add_argument(
+        "--train-set",
+        metavar="PAIR_SET",
+        help="look for the evaluation's items in the training pairs, and score without those too",
+    )
+    parser.add_argument(
+        "--compare",
+        nargs=2,
+        metavar=("A", "B"),
+        help="two models, or results that --output wrote (.json): paired differences, and which are real",
+    )
+    parser.add_argument(
+        "--report",
+        nargs="+",
+        metavar="DIR",
+        help="write one HTML page, DIR/report.html or --output, of the results and training runs in these folders",
+    )
     parser.add_argument("--output", metavar="FILE", help="where the scores go: JSON; of --score-pairs Parquet")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 (default: cuda where there is one)")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")

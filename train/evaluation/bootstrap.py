@@ -57,16 +57,14 @@ def _has_groups(measured: Measured) -> bool:
 
 def _resampled_summaries(measured: Measured, seed: Sequence[int], groups: np.ndarray | None) -> np.ndarray:
     """For what is no mean: the summary of each sample, made from its items again."""
-    names = np.arange(len(measured.items)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    order = np.argsort(names, kind="stable")
-    members = np.split(order, np.flatnonzero(np.diff(names[order])) + 1)
-    summarise = SUMMARIES[measured.summary]
-    return np.stack(
-        [
-            summarise(measured.values[np.concatenate([members[unit] for unit in drawn])])
-            for drawn in _draws(len(members), seed)
-        ]
-    )
+    summarise, values = SUMMARIES[measured.summary], measured.values
+    if groups is None:
+        return np.stack([summarise(values[drawn]) for drawn in _draws(len(values), seed)])
+    group_of = np.unique(groups, return_inverse=True)[1]
+    order = np.argsort(group_of, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(group_of[order])) + 1)
+    samples = (np.concatenate([members[group] for group in drawn]) for drawn in _draws(len(members), seed))
+    return np.stack([summarise(values[sample]) for sample in samples])
 
 
 def _draws(units: int, seed: Sequence[int]) -> Iterator[np.ndarray]:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from train.evaluation.measured import AS_WRITTEN
 from train.evaluation.task import ItemKey, ItemTexts
 from train.known_pairs import IndexPairs
 
@@ -28,6 +29,7 @@ class Collection:
     relevant_from: int = 1
     """The lowest grade that counts as relevant where a metric knows only yes and no."""
     is_code: bool = False
+    texts: str = AS_WRITTEN
 
     @cached_property
     def place_of(self) -> dict[str, int]:

@@ -130,6 +130,7 @@ class CollectionSearch:
             metrics=self.metrics,
             items=collection.query_names,
             values=values,
+            texts=collection.texts,
             details={"documents": len(collection.documents), "index": self.index, "depth": self.depth},
         )
         return [everything, *_by_language(everything, collection.languages)]

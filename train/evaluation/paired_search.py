@@ -64,10 +64,17 @@ class PairedSearch:
     mask_names: bool
     device: str
     journal: Journal
+    is_asked: np.ndarray | None = None
+    """False where a row is a candidate of `csn-full` alone; None: every row asks."""
+
+    @cached_property
+    def _asked(self) -> np.ndarray:
+        return np.ones(len(self.rows), bool) if self.is_asked is None else self.is_asked
 
     def check(self) -> None:
         """ValueError where the rows are too few for every protocol that is asked for."""
-        largest = max(np.count_nonzero(self.rows.sources == source) for source in set(self.rows.sources))
+        asking = self.rows.sources[self._asked]
+        largest = max(np.count_nonzero(asking == source) for source in set(asking))
         fewest = min(CHUNKS.get(protocol, 2) for protocol in self.protocols)
         if largest < fewest:
             raise ValueError(
@@ -80,13 +87,19 @@ class PairedSearch:
         rows = self.rows
         return {
             (self.data, name): ItemTexts((anchor, positive), (False, positive_is_code(kind)))
-            for name, anchor, positive, kind in zip(rows.names, rows.anchors, rows.positives, rows.kinds, strict=True)
+            for name, anchor, positive, kind, asked in zip(
+                rows.names, rows.anchors, rows.positives, rows.kinds, self._asked, strict=True
+            )
+            if asked
         }
 
     def measure(self, encoder: TextEncoder) -> list[Measured | MeanOf]:
         """Every list by the model."""
-        self.journal.progress(f"encoding {len(self.rows):,} anchors of {self.data}")
-        anchors = finite_vectors(encoder, self.rows.anchors, "anchor")
+        self.journal.progress(f"encoding {np.count_nonzero(self._asked):,} anchors of {self.data}")
+        asked = np.flatnonzero(self._asked)
+        vectors = finite_vectors(encoder, [self.rows.anchors[i] for i in asked], "anchor")
+        anchors = np.zeros((len(self.rows), vectors.shape[1]), np.float32)
+        anchors[asked] = vectors
 
         def blocks_of(rows: SplitRows) -> Blocks:
             positives = finite_vectors(encoder, rows.positives, "positive")
@@ -137,6 +150,7 @@ class PairedSearch:
         size = CHUNKS[protocol]
         found: list[Measured] = []
         for source, places in self._by_source(variant.rows):
+            places = places[self._asked[places]]
             if len(places) < size:
                 self.journal.note(f"{source} has {len(places):,} rows, too few for {protocol}; {FULL} takes any number")
                 continue
@@ -174,8 +188,8 @@ class PairedSearch:
         dropped: int = 0,
     ) -> Measured:
         """Ranks every row of every list among the rows of its own list."""
-        parts = [_values(variant.rows, blocks, places) for places in lists]
-        places = np.concatenate(lists)
+        parts = [_values(variant.rows, blocks, places, self._asked[places]) for places in lists]
+        places = np.concatenate([places[self._asked[places]] for places in lists])
         return Measured(
             task=self.task,
             data=self.data,
@@ -195,10 +209,11 @@ class PairedSearch:
         )
 
 
-def _values(rows: SplitRows, blocks: Blocks, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _values(rows: SplitRows, blocks: Blocks, places: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of one list, a row a query: the columns of `COLUMNS`, and how many answers are known."""
-    size = len(places)
-    fair, strict = ranks_of(blocks(places, places), size, size, [rows.known.take(places), OwnRowOnly()])
+    asking, among = places[asked], np.concatenate([places[asked], places[~asked]])
+    relevances = [rows.known.take(among), OwnRowOnly()]
+    fair, strict = ranks_of(blocks(asking, among), len(asking), len(among), relevances)
     return np.column_stack([metric_values(fair.rank), 1 / strict.rank]), fair.known
 
 

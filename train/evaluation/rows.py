@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from train.evaluation.bootstrap import interval, resampled
 from train.evaluation.measured import MeanOf, Measured
-from train.evaluation.summaries import SUMMARIES
+from train.evaluation.summaries import MEAN, SUMMARIES
 
 KEPT, LEFT_OUT = "kept", "left out"
 
@@ -53,15 +53,20 @@ class ScoreRow:
     published: str | None = None
     """Where the figures were published, for a line that was not measured here."""
     details: Mapping[str, float | int | str] = field(default_factory=dict)
+    summary: str = MEAN
+    """How its items' values became the scores: a name of `SUMMARIES`."""
     mean_of: tuple[int, ...] = ()
     """Places in the result of the lines that this one is the mean of."""
 
 
-def score_rows(found: Iterable[Measured | MeanOf], seed: int, leaked: str = KEPT) -> list[ScoreRow]:
-    """A line each, in order; a mean's parts are found among the lines by identity."""
-    found = list(found)
-    place = {id(one): i for i, one in enumerate(found)}
-    return [_row(one, seed, leaked, place) for one in found]
+def score_rows(
+    found: Sequence[Measured | MeanOf], seed: int, without_leaked: Sequence[Measured | MeanOf] = ()
+) -> list[ScoreRow]:
+    """A line each, in order, and then one for each of those `without_leaked`; a mean's parts are told by identity."""
+    place = {id(one): i for i, one in enumerate([*found, *without_leaked])}
+    return [
+        _row(one, seed, leaked, place) for lists, leaked in ((found, KEPT), (without_leaked, LEFT_OUT)) for one in lists
+    ]
 
 
 def _row(one: Measured | MeanOf, seed: int, leaked: str, place: Mapping[int, int]) -> ScoreRow:
@@ -80,6 +85,7 @@ def _row(one: Measured | MeanOf, seed: int, leaked: str, place: Mapping[int, int
         scores=_scores(one, summary_of(one), seed),
         leaked=leaked,
         details=first.details if first is one else {},
+        summary=first.summary,
         mean_of=() if first is one else tuple(place[id(part)] for part in parts),
     )
 

@@ -25,9 +25,10 @@ def correlations(values: np.ndarray) -> np.ndarray:
     from scipy.stats import rankdata
 
     def pearson(x: np.ndarray, y: np.ndarray) -> float:
+        if not np.ptp(x) or not np.ptp(y):
+            return 0.0
         x, y = x - x.mean(), y - y.mean()
-        norm = np.sqrt((x @ x) * (y @ y))
-        return float(x @ y / norm) if norm > 0 else 0.0
+        return float(x @ y / np.sqrt((x @ x) * (y @ y)))
 
     first, second = values.T
     return np.array([pearson(rankdata(first), rankdata(second)), pearson(first, second)])
