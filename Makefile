@@ -29,23 +29,31 @@ $(VENV)/.installed: setup.py requirements.lock requirements-torch.txt
 	$(BIN)/pip check
 	touch $@
 
+# What stages a job for Dataflow, in a folder of its own: beside Beam it would slow every import.
+$(VENV)/.dataflow: $(VENV)/.installed requirements-dataflow.txt
+	$(PIP) --no-deps --require-hashes --upgrade --target $(VENV)/dataflow --requirement requirements-dataflow.txt
+	touch $@
+
 # What setup.py asks for, with every version and the hashes of its files; LOCK=--upgrade takes the newest that fit.
 lock:
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) uv
 	$(BIN)/uv pip compile --quiet setup.py $(EXTRAS:%=--extra %) --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-package torch --custom-compile-command 'make lock' --output-file requirements.lock $(LOCK)
+	$(BIN)/uv pip compile --quiet requirements-dataflow.in --constraint requirements.lock --universal \
+	  --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' \
+	  --output-file requirements-dataflow.txt $(LOCK)
 
 demo: $(VENV)/.installed
 	$(BIN)/pairmill demo --output $(OUTPUT)
 
 # A process a core, and one thread in each: a file's tests stay together, since they share what its fixtures make.
-test: $(VENV)/.installed
+test: $(VENV)/.dataflow
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
 
 test-all: test $(PARTS:%=slow-%)
 
-$(PARTS:%=slow-%): slow-%: $(VENV)/.installed
+$(PARTS:%=slow-%): slow-%: $(VENV)/.dataflow
 	timeout $(SLOW_MINUTES)m $(BIN)/python -m pytest -q -m slow tests/$*
 
 parts:

@@ -19,6 +19,7 @@ TERMINATED = 143
 """As a shell says of a process that SIGTERM ended."""
 _SYSTEM_ERROR = re.compile(r"(?:\w+: )*\[Errno \d+\] (?P<why>[^:]+)(?:: '(?P<path>.*)')?$")
 _FRAME = re.compile(r"File |\^|\[(?!Errno)")
+_LETTER = re.compile(r"[^\W\d_]")
 _DISK_FULL = "No space left on device"
 _WORKER_GONE = "Channel closed prematurely"
 
@@ -82,7 +83,7 @@ def _sigterm_interrupts() -> Iterator[list[int]]:
 def telling_line(error: BaseException) -> str:
     """The sentence of an error; of one that carries a worker's traceback, the last line that is none of its frames."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line.split(" [while running")[0] for line in lines if not _FRAME.match(line)]
+    told = [line.split(" [while running")[0] for line in lines if not _FRAME.match(line) and _LETTER.search(line)]
     return _plain(told[-1]) if told else type(error).__name__
 
 

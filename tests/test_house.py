@@ -183,6 +183,6 @@ def test_the_lock_is_what_setup_asks_for_and_nothing_is_left_to_chance(monkeypat
 
 
 def test_the_lock_names_no_index():
-    for name in ("requirements.lock", "requirements-torch.txt"):
+    for name in ("requirements.lock", "requirements-torch.txt", "requirements-dataflow.txt"):
         text = (ROOT / name).read_text()
         assert "://" not in text and "--index" not in text and "--find-links" not in text, name
