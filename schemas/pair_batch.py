@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from schemas.ids import length_prefixed, row_id
+from schemas.ids import length_prefix, length_prefixed, row_id
 from schemas.pair import PROVENANCE_TYPE, SCHEMA, SIGNALS_TYPE, Pair, Provenance, make_pair, make_signals
-from schemas.side_hash import side_hash
+from schemas.side_hash import normalize_ascii, side_hash, to_signed
 
 
 class TextSide(NamedTuple):
@@ -34,10 +34,16 @@ class TextSide(NamedTuple):
 
 def text_side(text: str) -> TextSide:
     """Raises ValueError for a blank text: such a pair has to be dropped with a reason."""
-    words = len(text.split())
+    encoded = text.encode()
+    if len(encoded) == len(text):  # ASCII: the words of what is hashed are the text's
+        hashed = normalize_ascii(encoded)
+        words = hashed.count(b" ") + 1 if hashed else 0
+        value = to_signed(xxhash.xxh3_64_intdigest(hashed))
+    else:
+        words, value = len(text.split()), side_hash(text, is_code=False)
     if not words:
         raise ValueError("a pair needs two sides that are not blank; drop it with a reason instead")
-    return TextSide(text, side_hash(text, is_code=False), words, length_prefixed(text.encode()))
+    return TextSide(text, value, words, length_prefix(len(encoded)) + encoded)
 
 
 @dataclass(frozen=True, slots=True)

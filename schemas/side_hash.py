@@ -31,10 +31,17 @@ def positive_is_code(kind: str) -> bool:
 
 def normalize_text(text: str) -> str:
     """NFKC, case folded, every run of Unicode white space as one space, stripped."""
-    if not text.isascii():
-        return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    folded = text.encode().translate(_FOLDED)  # the same for ASCII, in a quarter of the time
-    return (b" ".join(folded.split()) if b"  " in folded else folded.strip()).decode()
+    return normalize_ascii(text.encode()).decode() if text.isascii() else _normalize_any(text)
+
+
+def normalize_ascii(text: bytes) -> bytes:
+    """`normalize_text` of ASCII, in a quarter of the time."""
+    folded = text.translate(_FOLDED)
+    return b" ".join(folded.split()) if b"  " in folded else folded.strip()
+
+
+def _normalize_any(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def normalize_code(code: str) -> str:

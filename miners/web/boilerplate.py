@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
+from itertools import compress
 
 from miners.web.page_lines import LEAST_TOKENS, LONG_TOKENS, PageLines, ends_sentence
 from miners.web.text_length import token_count
@@ -114,42 +116,42 @@ def _tail(lines: PageLines, begin: int) -> int:
 def _text_lines(lines: PageLines, numbers: range) -> list[int]:
     """Those that are no navigation, no notice, and no label outside the elements for text."""
     least = _least_tokens(lines, numbers)
-    notices = _Notices([lines.texts[i] for i in numbers if lines.tokens[i] <= NOTICE_TOKENS])
-    kept = []
+    texts, link_chars, in_text, every_tokens, ended = lines.texts, lines.link_chars, lines.in_text, *lines[4:6]
+    kept, short = [], []
     for i in numbers:
-        links, tokens = lines.link_chars[i], lines.tokens[i]
-        if links and links > LINK_SHARE * len(lines.texts[i]) and not _is_address(lines.texts[i]):
+        links, tokens = link_chars[i], every_tokens[i]
+        if not (in_text[i] or tokens >= LONG_TOKENS or (tokens >= least and ended[i])):
             continue
-        if notices.any and tokens <= NOTICE_TOKENS and notices.is_notice(lines.texts[i]):
+        if links and links > LINK_SHARE * len(texts[i]) and not _is_address(texts[i]):
             continue
-        if lines.in_text[i] or tokens >= LONG_TOKENS or (tokens >= least and lines.ended[i]):
-            kept.append(i)
-    return kept
+        kept.append(i)
+        if tokens <= NOTICE_TOKENS:
+            short.append(i)
+    notices = _notices(texts, short)
+    return [i for i in kept if i not in notices] if notices else kept
 
 
 def _least_tokens(lines: PageLines, numbers: range) -> int:
     """Of a line outside any element for text: more where the page has its text in such elements."""
-    prose = [lines.prose[i] for i in numbers]
-    within = sum([chars for i, chars in zip(numbers, prose, strict=True) if lines.in_text[i]])
-    return LOOSE_TOKENS if 2 * within >= sum(prose) else LEAST_TOKENS
+    prose, in_text = lines.prose[numbers.start : numbers.stop], lines.in_text[numbers.start : numbers.stop]
+    return LOOSE_TOKENS if 2 * sum(compress(prose, in_text)) >= sum(prose) else LEAST_TOKENS
 
 
-class _Notices:
-    """The phrases of notices that a page has at all: few have more than one, so that a line is compared with few."""
+def _notices(texts: Sequence[str], numbers: Sequence[int]) -> frozenset[int]:
+    """Those of these lines that have a notice's phrase. Few pages have one at all, so all lines are asked at once."""
+    page = "\n" + "\n".join([texts[i] for i in numbers]).lower()
+    phrases = [phrase for phrase in _NOTICE_WORDS if phrase in page]
+    begins = _NOTICE_START.search(page) is not None
+    if not phrases and not begins:
+        return frozenset()
+    return frozenset(i for i in numbers if _is_notice(texts[i].lower(), phrases, begins))
 
-    def __init__(self, texts: list[str]) -> None:
-        page = "\n" + "\n".join(texts).lower()
-        self._words = [words for words in _NOTICE_WORDS if words in page]
-        self._begin = _NOTICE_START.search(page) is not None
-        self.any = self._begin or bool(self._words)
 
-    def is_notice(self, text: str) -> bool:
-        """Whether a line has one of them."""
-        lower = text.lower()
-        for words in self._words:  # a loop, as `any` over a generator takes three times as long
-            if words in lower:
-                return True
-        return self._begin and _NOTICE_START.match("\n" + lower) is not None
+def _is_notice(lower: str, phrases: Sequence[str], begins: bool) -> bool:
+    for phrase in phrases:  # a loop, as `any` over a generator takes three times as long
+        if phrase in lower:
+            return True
+    return begins and _NOTICE_START.match("\n" + lower) is not None
 
 
 def _is_address(text: str) -> bool:
@@ -162,10 +164,14 @@ def _from_first_text(lines: PageLines, numbers: list[int]) -> list[int]:
 
     Captions of a gallery come twice and more, as thumbnail and as slide.
     """
-    times = Counter([lines.texts[i] for i in numbers])
+    times: Counter[str] | None = None
     for place, i in enumerate(numbers):
-        if lines.levels[i] or (lines.tokens[i] >= LEAST_TOKENS and times[lines.texts[i]] == 1):
+        if lines.levels[i]:
             return numbers[place:]
+        if lines.tokens[i] >= LEAST_TOKENS:
+            times = times or Counter([lines.texts[i] for i in numbers])
+            if times[lines.texts[i]] == 1:
+                return numbers[place:]
     return numbers
 
 

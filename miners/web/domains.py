@@ -15,7 +15,6 @@ def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()
 
 
-@lru_cache(maxsize=4096)
 def registrable_domain(url: str) -> str | None:
     """`example.co.uk` for `https://www.example.co.uk/a`, lower case, in ASCII where the name is international.
 
@@ -23,9 +22,12 @@ def registrable_domain(url: str) -> str | None:
     without a host.
     """
     host = host_of(url)
-    if not host or is_address(host):
-        return host or None
-    return _suffixes().privatesuffix(host) or host
+    return _domain_of(host) if host else None
+
+
+@lru_cache(maxsize=4096)
+def _domain_of(host: str) -> str:
+    return host if is_address(host) else _suffixes().privatesuffix(host) or host
 
 
 def is_address(host: str) -> bool:

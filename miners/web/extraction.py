@@ -68,12 +68,21 @@ class PageText:
 
     title: str
     """Of the page's head; empty where it has none."""
-    blocks: tuple[Block, ...]
+    lines: PageLines
     """Headings, paragraphs and list entries in page order; the headline is none of them."""
 
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The lines as blocks."""
+        return tuple(self.lines.blocks())
+
     def paragraphs(self) -> list[str]:
-        """The texts of the blocks, in page order."""
-        return [block.text for block in self.blocks]
+        """The texts of the lines, in page order."""
+        return list(self.lines.texts)
+
+    def headings(self) -> set[int]:
+        """The numbers of the lines that are headings."""
+        return {i for i, level in enumerate(self.lines.levels) if level}
 
 
 def paragraphs(html: bytes, content_type: str | None = None) -> list[str]:
@@ -97,34 +106,38 @@ def page_text(html: bytes, content_type: str | None = None, extractor: str = "re
     tags = check_complexity(html)
     if extractor == "trafilatura":
         with _time_limit():
-            return PageText(*read_with_trafilatura(decode_page(html, content_type)))
+            title, blocks = read_with_trafilatura(decode_page(html, content_type))
+        return PageText(title, lines_of(blocks))
     try:
-        title, blocks = _read(decode_page(html, content_type), tags)
+        return _read(decode_page(html, content_type), tags)
     except TooComplex:
         raise
     except (ValueError, RuntimeError) as error:
         raise BrokenHtml(str(error)) from None
-    return PageText(title, tuple(blocks))
 
 
-def _read(html: str, tags: int) -> tuple[str, list[Block]]:
+def _read(html: str, tags: int) -> PageText:
     # resiliparse takes the class of an embedded post for one of share buttons; the author quotes it
     tree = HTMLTree.parse(html.replace("twitter-tweet", "quoted-post"))
     if tags > _TAGS_CHECKED:
         _check_depth(html, tree)
     title = " ".join((tree.title or "").split())
-    blocks = _text_blocks(title, read_lines(_extract(tree, main_content=True)))
-    if _chars(blocks) < _LITTLE_TEXT:
+    lines = _text_lines(title, read_lines(_extract(tree, main_content=True)))
+    if _chars(lines) < _LITTLE_TEXT:
         everything = read_lines(_extract(tree, main_content=False))
-        in_elements = everything.blocks([i for i, within in enumerate(everything.in_text) if within])
-        in_elements = _text_blocks(title, lines_of(in_elements))
-        if _chars(in_elements) > _MISS * _chars(blocks):
-            return title, in_elements
-    return title, blocks
+        within = [i for i, is_within in enumerate(everything.in_text) if is_within]
+        in_elements = _text_lines(title, everything.take(within))
+        if _chars(in_elements) > _MISS * _chars(lines):
+            return PageText(title, in_elements)
+    return PageText(title, lines)
 
 
-def _text_blocks(title: str, lines: PageLines) -> list[Block]:
-    return lines.blocks(without_boilerplate(title, lines))
+def _text_lines(title: str, lines: PageLines) -> PageLines:
+    return lines.take(without_boilerplate(title, lines))
+
+
+def _chars(lines: PageLines) -> int:
+    return sum(map(len, lines.texts))
 
 
 def _extract(tree: HTMLTree, *, main_content: bool) -> str:
@@ -138,10 +151,6 @@ def _extract(tree: HTMLTree, *, main_content: bool) -> str:
         comments=False,
         post_meta=False,
     )
-
-
-def _chars(blocks: list[Block]) -> int:
-    return sum(len(block.text) for block in blocks)
 
 
 @contextmanager

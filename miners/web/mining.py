@@ -102,5 +102,4 @@ def _extract(
         reason = "broken_html" if isinstance(error, BrokenHtml) else "extraction_timeout"
         ledger.fail("page", reason, where=f"{provenance.url} in {provenance.uri}", why=str(error))
         return Reject("page", reason, provenance, str(error))
-    headings = {number for number, block in enumerate(text.blocks) if block.heading_level}
-    return ExtractedPage(text.title, [block.text for block in text.blocks], headings, provenance, place)
+    return ExtractedPage(text.title, text.lines.texts, text.headings(), provenance, place, text.lines.tokens)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from types import ModuleType
 from typing import NamedTuple
@@ -39,10 +39,13 @@ class PageLines(NamedTuple):
     prose: Sequence[int]
     """Characters of prose: all of the text's, or none."""
 
-    def blocks(self, numbers: Iterable[int]) -> list[Block]:
-        """Those lines as blocks."""
-        texts, levels, links, in_text = self[:4]
-        return [Block(texts[i], levels[i], links[i], in_text[i]) for i in numbers]
+    def take(self, numbers: Sequence[int]) -> PageLines:
+        """Those lines alone."""
+        return PageLines(*([column[i] for i in numbers] for column in self))
+
+    def blocks(self) -> list[Block]:
+        """The lines as blocks."""
+        return list(map(Block, *self[:4]))
 
 
 def lines_of(blocks: Sequence[Block]) -> PageLines:

@@ -40,6 +40,8 @@ class ExtractedPage:
     provenance: Provenance
     place: tuple[str | int, ...]
     """What names the page in row ids: file name and record offset."""
+    sizes: Sequence[int] | None = None
+    """`text_length.token_count` of each text, where that is known."""
 
     def text(self) -> str:
         """All of it, a heading or paragraph a line."""
@@ -70,8 +72,8 @@ class PageMiner:
         if reason:
             yield self._refuse_page(page, reason)
             return
-        title, texts = self._redact(page)
-        made, headings = _passages(texts, page.headings, verdict, config, language.language)
+        title, texts, sizes = self._redact(page)
+        made, headings = _passages(texts, page.headings, verdict, config, language.language, sizes)
         if len(made) < (1 if headings or (title and TITLE_BODY in config.kinds) else 2):
             yield self._refuse_page(page, "too_few_passages")
             return
@@ -100,15 +102,17 @@ class PageMiner:
             self._ledger.note(f"{rule}s_removed", 1)
         return verdict.reason, verdict, language
 
-    def _redact(self, page: ExtractedPage) -> tuple[str, Sequence[str]]:
-        """The title and the texts with placeholders."""
+    def _redact(self, page: ExtractedPage) -> tuple[str, Sequence[str], Sequence[int]]:
+        """The title and the texts with placeholders, and how long the texts are then."""
         config = self._config
+        sizes = page.sizes or list(map(token_count, page.texts))
         if not config.privacy.redact:
-            return page.title, page.texts
+            return page.title, page.texts, sizes
         lines, counts = redact([page.title, *page.texts], config.privacy)
         for kind, count in counts.items():
             self._ledger.note(f"redacted_{kind}", count)
-        return lines[0], lines[1:]
+        before = zip(page.texts, sizes, lines[1:], strict=True)
+        return lines[0], lines[1:], [size if new == old else token_count(new) for old, size, new in before]
 
     def _refuse_page(self, page: ExtractedPage, reason: str) -> Reject:
         self._ledger.drop("page", reason)
@@ -132,12 +136,12 @@ class PageMiner:
     ) -> Iterator[PairBatch | Reject]:
         """The pairs in one batch, and those that are refused or beyond a cap."""
         group = registrable_domain(page.provenance.url) if page.provenance.url else None
-        fit = [(candidate, _refusal(candidate)) for candidate in candidates]
-        within = self._within_page_cap(page, [candidate for candidate, reason in fit if not reason])
-        self._ledger.read("pair", len(fit))
+        reasons = list(map(_refusal, candidates))
+        self._cap_page(page, candidates, reasons)
+        self._ledger.read("pair", len(candidates))
         kept: list[_Candidate] = []
-        for candidate, refusal in fit:
-            reason = refusal or (None if id(candidate) in within else "page_cap") or self._over_domain_cap(group)
+        for candidate, refusal in zip(candidates, reasons, strict=True):
+            reason = refusal or self._over_domain_cap(group)
             if reason:
                 self._ledger.drop("pair", reason)
                 excerpt = f"{candidate.anchor.text[:240]}\n{candidate.positive.text[:240]}"
@@ -160,15 +164,17 @@ class PageMiner:
                 language_scores=[min(of_passages[0][1], of_passages[-1][1]) for of_passages in languages],
             )
 
-    def _within_page_cap(self, page: ExtractedPage, fit: Sequence[_Candidate]) -> set[int]:
-        """The candidates (by identity) that the page's cap leaves: those with the smallest hashes of seed and place."""
+    def _cap_page(self, page: ExtractedPage, candidates: Sequence[_Candidate], reasons: list[str | None]) -> None:
+        """Gives pairs beyond the cap of a page their reason; those with the smallest hashes of seed and place stay."""
         most = self._config.max_pairs_per_page
-        if not most or len(fit) <= most:
-            return set(map(id, fit))
+        fit = [i for i, reason in enumerate(reasons) if not reason] if most else []
         key = "\0".join(map(str, page.place))
-        return set(
-            map(id, sorted(fit, key=lambda one: _hash(f"{key}\0{one.kind}\0{one.ordinal}", self._config.seed))[:most])
-        )
+
+        def drawn(i: int) -> int:
+            return _hash(f"{key}\0{candidates[i].kind}\0{candidates[i].ordinal}", self._config.seed)
+
+        for i in sorted(fit, key=drawn)[most:] if len(fit) > most else ():
+            reasons[i] = "page_cap"
 
     def _over_domain_cap(self, group: str | None) -> str | None:
         most = self._config.max_pairs_per_domain
@@ -188,11 +194,17 @@ def _hash(text: str, seed: int) -> int:
 
 
 def _passages(
-    texts: Sequence[str], headings: Collection[int], verdict: Verdict, config: WebConfig, language: str
+    texts: Sequence[str],
+    headings: Collection[int],
+    verdict: Verdict,
+    config: WebConfig,
+    language: str,
+    sizes: Sequence[int],
 ) -> tuple[list[Passage], dict[int, str]]:
     """The passages, and the headings that stand right above one: passage number and heading."""
     keep_sections = config.within_section or HEADING_SECTION in config.kinds
     paragraphs: list[str] = []
+    tokens: list[int] = []
     breaks: set[int] = set()
     above: dict[int, str] = {}
     heading = None
@@ -209,7 +221,8 @@ def _passages(
                 above[len(paragraphs)] = heading
                 heading = None
             paragraphs.append(text)
-    made = passages(paragraphs, config.passages, language, breaks)
+            tokens.append(sizes[number])
+    made = passages(paragraphs, config.passages, language, breaks, tokens)
     if HEADING_SECTION not in config.kinds:
         return made, {}
     return made, {i: above[one.paragraph] for i, one in enumerate(made) if one.paragraph in above}

@@ -65,23 +65,27 @@ def adjacent(made: Sequence[Passage], *, overlapping: bool = True) -> list[int]:
 
 
 def passages(
-    paragraphs: Sequence[str], config: PassageConfig, language: str = "en", breaks: Collection[int] = ()
+    paragraphs: Sequence[str],
+    config: PassageConfig,
+    language: str = "en",
+    breaks: Collection[int] = (),
+    sizes: Sequence[int] | None = None,
 ) -> list[Passage]:
     """The passages of a page, in page order; `language` (BCP 47) says how sentences end.
 
     A passage closes as soon as it is long enough. Pieces too short to stand alone join the passage before them where
     they fit; else they are left out, and leave a gap. `breaks` are the numbers of the paragraphs before which there is
-    a gap already: no passage goes across it.
+    a gap already: no passage goes across it. `sizes` are the paragraphs' token counts, where they are known.
     """
+    sizes = list(map(token_count, paragraphs)) if sizes is None else sizes
     made: list[Passage] = []
     held: list[tuple[str, int]] = []
     held_size = begin = number = 0
     first: int | None = None
-    for paragraph, text in enumerate(paragraphs):
+    for paragraph, (text, tokens) in enumerate(zip(paragraphs, sizes, strict=True)):
         if paragraph in breaks:
             _join_to_last(made, held, begin, config)
             held, held_size, number = [], 0, number + 1
-        tokens = token_count(text)
         pieces = _cut(text, tokens, config, language) if tokens > config.max_tokens else ((text, tokens),)
         for part, (piece, size) in enumerate(pieces):
             if held and held_size + size > config.max_tokens:

@@ -98,7 +98,7 @@ def _html_page(response: HttpResponse, max_body_bytes: int) -> Page:
     except BadBody as error:
         raise Refused("bad_body", str(error), broke=True) from None
     content_type = response.headers.get("content-type")
-    if not body.strip():
+    if not body or body.isspace():
         raise Refused("empty_body")
     if not is_html(body, content_type):
         raise Refused("not_html", content_type or "")

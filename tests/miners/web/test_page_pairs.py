@@ -195,7 +195,7 @@ def squeezed(text: str) -> str:
 def assert_neighbours(page: ExtractedPage, config: WebConfig) -> int:
     """Both sides of every pair stand next to each other in the redacted page; gives how many pairs there are."""
     pairs = mine(page, config)[0]
-    _, texts = PageMiner(config, Ledger("mine-web"))._redact(page)
+    _, texts, _ = PageMiner(config, Ledger("mine-web"))._redact(page)
     paragraphs = squeezed("\n".join(text for i, text in enumerate(texts) if i not in page.headings))
     everything = squeezed("\n".join(texts))
     for pair in pairs:
@@ -240,8 +240,7 @@ def test_both_sides_stand_next_to_each_other_on_real_pages(shared_data: Path):
             text = page_text(gzip.decompress(path.read_bytes()))
         except BrokenHtml:
             continue
-        headings = {i for i, block in enumerate(text.blocks) if block.heading_level}
-        page = made_page([block.text for block in text.blocks], headings, title=text.title)
+        page = made_page(text.paragraphs(), text.headings(), title=text.title)
         config = WebConfig(
             passages=PassageConfig(overlapping=number % 2 == 0),
             kinds=WEB_KINDS if number % 3 else ("neighbor_text",),
