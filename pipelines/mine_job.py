@@ -48,6 +48,8 @@ from schemas.writer import PartWriter
 PART_BYTES = 512 << 20
 """A part is closed, and the next begun, when it has taken in this much (before compression)."""
 BATCH_ROWS = 2048
+YOUNG_OBJECTS = 50_000
+"""So many new objects there are before the garbage collector looks at them."""
 ASSUMED_BYTES = 256 << 20
 """Of a file behind a URL that was not asked for its size."""
 
@@ -176,28 +178,31 @@ def run_passes(
         return 0
     run = start_run(args.output, settings, overwrite=args.overwrite, resume=args.resume, resumable=True)
     job = Job(passes[0].miner.job, args.output, settings, args.seed, run)
-    if temporary is not None and not storage.list_files(temporary):
-        storage.delete([storage.join(args.output, UNITS_FOLDER)])  # what these units left for the next pass is gone
-    done = done_units(args.output) & {unit.unit_id for unit in every}
-    _delete_unfinished_parts(args.output, done)
-    folder = storage.join(args.output, TEMPORARY_FOLDER, run.run_id)
-    storage.delete([folder])
-    step = partial(MineUnit, output=args.output, source=args.source, keep_rejects=args.keep_rejects)
-    planned = [
-        plan_pass(one, folder, step(one.miner, is_whole=len(passes) == 1), done, f"{number}-")
-        for number, one in enumerate(passes, 1)
-    ]
-    finish = FinishMining(job, plan(folder, "job", Job, [job]), [one.sums for one in planned], temporary)
-    steps = {
-        f"{job.name} {number + 1}" if number else job.name: [unit.unit_id for unit in one.units]
-        for number, one in enumerate(passes)
-    }
-    progress = Progress(job, MarkerWatch(job.name, args.output, steps), quiet=args.quiet)
-    with heartbeat(args.output), progress, run_pipeline(options) as pipeline:
-        build_graph(pipeline, planned, finish)
+    with heartbeat(args.output):
+        if temporary is not None and not storage.list_files(temporary):
+            storage.delete([storage.join(args.output, UNITS_FOLDER)])  # what these units left for the next pass is gone
+        done = done_units(args.output) & {unit.unit_id for unit in every}
+        _delete_unfinished_parts(args.output, done)
+        folder = storage.join(args.output, TEMPORARY_FOLDER, run.run_id)
+        storage.delete([folder])
+        step = partial(MineUnit, output=args.output, source=args.source, keep_rejects=args.keep_rejects)
+        planned = [
+            plan_pass(one, folder, step(one.miner, is_whole=len(passes) == 1), done, f"{number}-")
+            for number, one in enumerate(passes, 1)
+        ]
+        finish = FinishMining(job, plan(folder, "job", Job, [job]), [one.sums for one in planned], temporary)
+        watch = MarkerWatch(job.name, args.output, _steps(job.name, passes))
+        with Progress(job, watch, quiet=args.quiet), run_pipeline(options) as pipeline:
+            build_graph(pipeline, planned, finish)
     clean_after(args.output, temporary)
     print_ledger(args.output, quiet=args.quiet)
     return 0
+
+
+def _steps(job: str, passes: Sequence[Pass]) -> dict[str, list[str]]:
+    """The units of each pass, by the name that the progress has for it."""
+    names = [job, *(f"{job} {number}" for number in range(2, len(passes) + 1))]
+    return {name: [unit.unit_id for unit in one.units] for name, one in zip(names, passes, strict=True)}
 
 
 def plan_pass(one: Pass, folder: str, mine: MineUnit, done: set[str], name: str = "") -> PlannedPass:
@@ -246,11 +251,13 @@ class MineUnit(beam.DoFn):
         """Called by Beam once a worker: what is imported and read by now (rules, models, grammars) stays to the end.
 
         The garbage collector need not look at it again and again; that was a twentieth of mining web pages. What an
-        earlier job in this process had frozen is let go: its graph is garbage by now, some megabytes of it.
+        earlier job in this process had frozen is let go: its graph is garbage by now, some megabytes of it. Mining
+        web pages leaves no cycles, and looking for them as often as Python does by default was another tenth.
         """
         gc.unfreeze()
         gc.collect()
         gc.freeze()
+        gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
 
     def process(self, element: Waiting | None) -> Iterator[tuple[str, bytes]]:
         """Mine, unless it is END or another attempt has already finished the unit."""

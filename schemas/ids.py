@@ -38,10 +38,10 @@ def row_id(content: str, place: Sequence[str | int]) -> str:
     return xxhash.xxh3_128_hexdigest(length_prefixed(content.encode()) + b"".join(map(_place_part, place)))
 
 
-def numbered_row_ids(contents: Sequence[str], name: str, numbers: Sequence[int]) -> list[str]:
-    """`row_id(content, (name, number))` of each occurrence in one place, as the rows of a table are."""
+def numbered_row_ids(contents: Sequence[str], place: Sequence[str | int], numbers: Sequence[int]) -> list[str]:
+    """`row_id(content, (*place, number))` of each occurrence in one place, as the rows of a table and of a page are."""
     ids = [content.encode() for content in contents]
-    within, digits = _place_part(name), [b"i%d" % number for number in numbers]
+    within, digits = b"".join(map(_place_part, place)), [b"i%d" % number for number in numbers]
     return [
         xxhash.xxh3_128_hexdigest(length_prefix(len(own)) + own + within + length_prefix(len(number)) + number)
         for own, number in zip(ids, digits, strict=True)

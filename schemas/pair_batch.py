@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from schemas.ids import length_prefix, length_prefixed, row_id
+from schemas.ids import length_prefix, length_prefixed, numbered_row_ids
 from schemas.pair import PROVENANCE_TYPE, SCHEMA, SIGNALS_TYPE, Pair, Provenance, make_pair, make_signals
 from schemas.side_hash import normalize_ascii, side_hash, to_signed
 
@@ -90,11 +90,10 @@ def batches_to_table(batches: Sequence[PairBatch]) -> pa.Table:
     batches = [batch for batch in batches if len(batch)]
     of_batch = pa.array(np.repeat(np.arange(len(batches)), [len(batch) for batch in batches]))
     anchors, positives = _joined(batches, "anchors"), _joined(batches, "positives")
-    pair_ids = list(chain.from_iterable(map(_pair_ids, batches)))
-    row_ids = pa.array(list(map(row_id, pair_ids, chain.from_iterable(map(_places, batches)))), pa.string())
+    pair_ids, row_ids = _ids(batches)
     columns = {
         "row_id": row_ids,
-        "pair_id": pa.array(pair_ids, pa.string()),
+        "pair_id": pair_ids,
         "kind": _names(_joined(batches, "kinds")),
         "source": _names(list(chain.from_iterable(map(_sources, batches)))),
         "language": _names(_joined(batches, "languages")),
@@ -116,14 +115,21 @@ def _joined(batches: Sequence[PairBatch], name: str) -> list:
     return list(chain.from_iterable(map(attrgetter(name), batches)))
 
 
-def _pair_ids(batch: PairBatch) -> Iterator[str]:
+def _ids(batches: Sequence[PairBatch]) -> tuple[pa.Array, pa.Array]:
+    """The pair ids and the row ids."""
+    pairs: list[str] = []
+    rows: list[str] = []
+    for batch in batches:
+        own = _pair_ids(batch)
+        pairs += own
+        rows += numbered_row_ids(own, batch.place, batch.ordinals)
+    return pa.array(pairs, pa.string()), pa.array(rows, pa.string())
+
+
+def _pair_ids(batch: PairBatch) -> list[str]:
     kinds = {kind: length_prefixed(kind.encode()) for kind in set(batch.kinds)}
-    for kind, anchor, positive in zip(batch.kinds, batch.anchors, batch.positives, strict=True):
-        yield xxhash.xxh3_128_hexdigest(kinds[kind] + anchor.sized + positive.sized)
-
-
-def _places(batch: PairBatch) -> Iterator[tuple[str | int, ...]]:
-    return ((*batch.place, ordinal) for ordinal in batch.ordinals)
+    sides = zip(batch.kinds, batch.anchors, batch.positives, strict=True)
+    return [xxhash.xxh3_128_hexdigest(kinds[kind] + anchor.sized + positive.sized) for kind, anchor, positive in sides]
 
 
 def _sources(batch: PairBatch) -> Sequence[str]:

@@ -152,7 +152,7 @@ def make_pairs(given: pa.Table, kinds: pa.ChunkedArray, numbers: np.ndarray, pat
     kinds = kinds.combine_chunks()
     sides = {side: given[side].combine_chunks() for side in SIDES}
     pair_ids = _pair_ids(kinds, *sides.values())
-    row_ids = pa.array(numbered_row_ids(pair_ids, name, numbers.tolist()), pa.string())
+    row_ids = pa.array(numbered_row_ids(pair_ids, [name], numbers.tolist()), pa.string())
     extras = {extra: _column(given, extra) for extra in EXTRAS[1:]}
     codes = [np.fromiter(map(rule, kinds.to_pylist()), bool, count) for rule in (anchor_is_code, positive_is_code)]
     hashed = {side: side_hashes(sides[side], is_code) for side, is_code in zip(SIDES, codes, strict=True)}

@@ -24,8 +24,11 @@ def test_numbers_and_digits_are_different_places():
     assert row_id("0" * 32, ("web", 1)) != row_id("0" * 32, ("web", "1"))
 
 
-@given(st.lists(st.integers(min_value=0, max_value=1 << 40), max_size=5), st.text(max_size=12))
-def test_rows_of_a_table_are_named_as_one_by_one(numbers, name):
-    contents = [pair_id("neighbor_text", name, str(number)) for number in numbers]
-    expected = [row_id(content, (name, number)) for content, number in zip(contents, numbers, strict=True)]
-    assert numbered_row_ids(contents, name, numbers) == expected
+@given(
+    st.lists(st.integers(min_value=0, max_value=1 << 40), max_size=5),
+    st.lists(st.text(max_size=12) | st.integers(), max_size=3),
+)
+def test_rows_of_a_table_or_a_page_are_named_as_one_by_one(numbers, place):
+    contents = [pair_id("neighbor_text", str(place), str(number)) for number in numbers]
+    expected = [row_id(content, (*place, number)) for content, number in zip(contents, numbers, strict=True)]
+    assert numbered_row_ids(contents, place, numbers) == expected
