@@ -21,7 +21,7 @@ columns_of = st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 10)), min_s
 
 
 @given(columns_of)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_correlations_are_scipy_s(rows):
     values = np.array(rows, np.float64) / 10
     first, second = values.T
