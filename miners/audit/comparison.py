@@ -155,7 +155,7 @@ def _headline(summary: Summary, other: Summary) -> list[dict[str, Any]]:
 
 def _headline_values(summary: Summary) -> dict[str, tuple[float, str]]:
     rows = summary.rows
-    repeats = {name: repeat_figures(summary.values[name], rows) for name in ("pair", "anchor", "positive", "group")}
+    repeats = {name: repeat_figures(summary.counts_of(name), rows) for name in ("pair", "anchor", "positive", "group")}
     return {
         "pairs": (rows, "count"),
         "languages": (len({language for _, _, language, _ in summary.pairs}), "count"),

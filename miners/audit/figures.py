@@ -78,12 +78,12 @@ def audit_figures(
         "lengths": _length_figures(summary),
         "duplicate_share": 0.0,
         "repeats": {
-            name: {**repeat_figures(summary.values[name], rows), "top": _top_figures(tops[name], rows, shown)}
+            name: {**repeat_figures(summary.counts_of(name), rows), "top": _top_figures(tops[name], rows, shown)}
             for name in ("pair", "anchor", "positive")
         },
         "clusters": cluster_figures(summary),
         "false_negatives": _false_negative_figures(summary),
-        "shared_between_splits": shared_between_splits(summary.values),
+        "shared_between_splits": shared_between_splits(summary),
         "ledger": _ledger_figures(manifest.ledger),
         "ancestors": ancestor_figures(manifest.parents),
         "feeds": feed_figures(manifest.job, manifest.parents),
@@ -190,7 +190,7 @@ def _language_figures(summary: Summary) -> list[dict[str, Any]]:
 
 
 def _group_figures(summary: Summary, tops: list[Top], shown: Mapping[Place, Mapping[str, Any]]) -> dict[str, Any]:
-    figures = repeat_figures(summary.values["group"], summary.rows)
+    figures = repeat_figures(summary.counts_of("group"), summary.rows)
     top = [
         {"group": shown[t.place]["group"], "pairs": t.rows, "share": t.rows / summary.rows}
         for t in tops
@@ -224,16 +224,16 @@ def _length_figures(summary: Summary) -> list[dict[str, Any]]:
 def _false_negative_figures(summary: Summary) -> dict[str, Any]:
     """The curve over batch sizes within the train split, sources weighed by their rows."""
     sampled = summary.row_hashes()
-    sampled = sampled[sampled["split"] == SPLITS.index("train")]
+    in_train = sampled["split"] == SPLITS.index("train")
     rows = Counter[str]()
     for (split, _, _, source), n in summary.pairs.items():
         if split == "train":
             rows[source] += n
     counted: dict[str, dict[str, np.ndarray]] = {}
     for source in sorted(rows):
-        mine = sampled[sampled["source"] == np.uint64(source_hash(source))]
-        if len(mine):
-            counted[source] = partners(mine["anchor"], mine["positive"], mine["cluster"])
+        mine = in_train & (sampled["source"] == np.uint64(source_hash(source)))
+        if mine.any():
+            counted[source] = partners(*(sampled[name][mine] for name in ("anchor", "positive", "cluster")))
     curves = {cause: rates_of({name: m[cause] for name, m in counted.items()}, rows) for cause in CAUSES}
     batches = [
         {"batch": batch, "per_row": curves["any"][i].per_row, **{cause: curves[cause][i].rows_hit for cause in CAUSES}}

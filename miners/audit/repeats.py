@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,17 +59,16 @@ def repeat_figures(counts: ValueCounts, rows: int) -> dict[str, Any]:
     }
 
 
-def shared_between_splits(values: Mapping[str, ValueCounts]) -> dict[str, int]:
+def shared_between_splits(summary: Summary) -> dict[str, int]:
     """Groups, and texts of either side, that occur in more than one split; sampled counts are scaled up."""
     shared = {}
     for name, parts in {"groups": ("group",), "sides": ("anchor", "positive")}.items():
-        rate = values[parts[0]].rate
         both = ValueCounts(1.0, len(SPLITS))
         for part in parts:
-            both.merge(values[part])
+            both.merge(summary.counts_of(part))
         both.compact()
         n = int(((both.counts > 0).sum(axis=1) > 1).sum()) if len(both.values) else 0
-        shared[name] = round(n / rate)
+        shared[name] = round(n / summary.config.rate)
     return shared
 
 
@@ -78,16 +76,15 @@ def cluster_figures(summary: Summary) -> dict[str, Any] | None:
     """Clusters of near-duplicates that were left together; None before dedupe, and of a sampled set."""
     if not summary.clustered or summary.config.rate < 1:
         return None
-    rows = summary.row_hashes()
-    _, counts = np.unique(rows["cluster"], return_counts=True)
-    _, splits = np.unique(np.unique(rows[["cluster", "split"]])["cluster"], return_counts=True)
+    clusters = summary.counts_of("cluster")
+    counts = clusters.rows_of_each()
     shared = counts[counts > 1]
     return {
         "shared": len(shared),
         "rows": int(shared.sum()),
         "rows_share": int(shared.sum()) / summary.rows,
         "largest": int(counts.max()),
-        "in_several_splits": int((splits > 1).sum()),
+        "in_several_splits": int(((clusters.counts > 0).sum(axis=1) > 1).sum()),
     }
 
 

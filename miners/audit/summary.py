@@ -78,6 +78,7 @@ class Summary:
     lengths: dict[tuple[str, str | None, str], Lengths] = field(default_factory=dict)
     """By (kind, language, measure)."""
     values: dict[str, ValueCounts] = field(default_factory=dict)
+    """Of a set that is too large to be measured whole: by `VALUES`, of a share of the values; see `counts_of`."""
     samples: dict[tuple[str, str | None], list[Place]] = field(default_factory=dict)
     """The rows with the smallest keyed hashes, by (kind, language)."""
     extremes: Extremes = field(init=False)
@@ -96,9 +97,9 @@ class Summary:
     def __post_init__(self) -> None:
         self.extremes = Extremes(self.config.shown_extremes)
         self.checks = Checks(self.config.checks, self.config.checks.rate(self.config.rows), self.config.seed)
-        salt = int(mix(np.array([self.config.seed & (2**64 - 1)], dtype=np.uint64))[0])
-        for name in VALUES:
-            self.values.setdefault(name, ValueCounts(self.config.rate, len(SPLITS), salt))
+        if self.config.rate < 1:
+            salt = int(mix(np.array([self.config.seed & (2**64 - 1)], dtype=np.uint64))[0])
+            self.values = {name: ValueCounts(self.config.rate, len(SPLITS), salt) for name in VALUES}
 
     @property
     def rows(self) -> int:
@@ -166,9 +167,24 @@ class Summary:
     def row_hashes(self) -> np.ndarray:
         """The sampled rows' hashes (`ROW_TYPE`), by key."""
         if not self._in_order:
-            rows = np.concatenate([np.zeros(0, dtype=ROW_TYPE), *self._hashes])
+            parts, self._hashes = self._hashes, []
+            rows = np.concatenate([np.zeros(0, dtype=ROW_TYPE), *parts])
+            del parts  # or three copies are in memory
             self._hashes, self._in_order = [rows[np.lexsort((rows["row"], rows["file"], rows["key"]))]], True
         return self._hashes[0]
+
+    def counts_of(self, name: str) -> ValueCounts:
+        """Rows of each `pair` (equal hashes of both sides), `anchor`, `positive` or `group`: of all values, or of a
+        share of them; where the set is measured whole also of each `cluster`."""
+        if self.config.rate < 1:
+            return self.values[name]
+        rows, counts = self.row_hashes(), ValueCounts(1.0, len(SPLITS))
+        for split in np.unique(rows["split"]).tolist():
+            at = rows["split"] == split
+            pair = combine(rows["anchor"][at], rows["positive"][at]) if name == "pair" else None
+            counts.add(rows[name][at] if pair is None else pair, split)
+        counts.compact()
+        return counts
 
     def compact(self) -> None:
         """Sum up what was added."""
@@ -196,9 +212,8 @@ class Summary:
             self.pairs[key] += int(n)
 
     def _count_values(self, rows: np.ndarray, split: int) -> None:
-        self.values["pair"].add(combine(rows["anchor"], rows["positive"]), split)
-        for name in ("anchor", "positive", "group"):
-            self.values[name].add(rows[name], split)
+        for name, counts in self.values.items():
+            counts.add(combine(rows["anchor"], rows["positive"]) if name == "pair" else rows[name], split)
 
     def _keep_samples(self, key: tuple[str, str | None], places: Sequence[Place]) -> None:
         self.samples[key] = sorted([*self.samples.get(key, ()), *places])[: self.config.shown_per_language]

@@ -25,15 +25,15 @@ class ValueCounts:
     salt: int = 0
     values: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
     """Sorted, distinct."""
-    counts: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
-    """Rows of each value, by split."""
+    counts: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.uint32))
+    """Rows of each value, by split: uint32."""
     _pending: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def add(self, values: np.ndarray, split: int) -> None:
         """Count one row for each of the values (uint64)."""
         kept = values[sampled(mix(values ^ np.uint64(self.salt)), self.rate)]
         distinct, rows = np.unique(kept, return_counts=True)
-        counts = np.zeros((len(distinct), self.splits), dtype=np.int64)
+        counts = np.zeros((len(distinct), self.splits), dtype=np.uint32)
         counts[:, split] = rows
         self._take(distinct, counts)
 
@@ -53,13 +53,13 @@ class ValueCounts:
         values, counts = values[order], counts[order]
         first = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]])) if len(values) else order
         self.values = values[first]
-        self.counts = np.add.reduceat(counts, first, axis=0) if len(first) else counts
+        self.counts = np.add.reduceat(counts, first, axis=0, dtype=np.uint32) if len(first) else counts
         self._pending = []
 
     def rows_of_each(self) -> np.ndarray:
         """Rows of each kept value, over all splits."""
         self.compact()
-        return self.counts.sum(axis=1) if len(self.values) else np.zeros(0, dtype=np.int64)
+        return self.counts.sum(axis=1, dtype=np.int64) if len(self.values) else np.zeros(0, dtype=np.int64)
 
     def _take(self, values: np.ndarray, counts: np.ndarray) -> None:
         if len(values):

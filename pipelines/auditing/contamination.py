@@ -9,18 +9,20 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from miners.audit.summary import AuditConfig, Summary
+from miners.audit.summary import Summary
 from miners.near_duplicates import distinct
 from miners.near_duplicates.resolve import ANCHOR, POSITIVE
 from miners.near_duplicates.shingles import side_runs
 from pipelines import storage
 from pipelines.auditing.files import DataFile, open_parquet
 from pipelines.auditing.near import BATCH_ROWS
+from pipelines.auditing.summary_files import SummaryFiles
 from pipelines.deduping.config import DedupeConfig
 from pipelines.deduping.contamination import Decontamination, UnitFinds, count_rows, decide
 from pipelines.evaluation_texts import find_evaluation_files
 from schemas.side_hash import positive_is_code
 
+CONTAMINATION_PASS = "contamination"
 _COLUMNS = ["kind", "anchor", "positive", "anchor_hash", "positive_hash", "group"]
 
 
@@ -35,12 +37,12 @@ def find_decontamination(patterns: list[str]) -> Decontamination | None:
 
 
 class FindContamination(beam.DoFn):
-    """A data file → what of evaluation texts its rows hold."""
+    """A data file → ("", the name of a summary): what of evaluation texts its rows hold."""
 
-    def __init__(self, config: AuditConfig, wanted: Decontamination) -> None:
-        self.config, self.wanted = config, wanted
+    def __init__(self, files: SummaryFiles, wanted: Decontamination) -> None:
+        self.files, self.wanted = files, wanted
 
-    def process(self, file: DataFile) -> Iterator[tuple[str, bytes]]:
+    def process(self, file: DataFile) -> Iterator[tuple[str, str]]:
         """Search every row of the file."""
         finds, first = UnitFinds(self.wanted), 0
         with storage.open_read(file.path) as stream:
@@ -58,9 +60,9 @@ class FindContamination(beam.DoFn):
                     sets[side] = distinct(side_runs(texts, is_code, self.wanted.text, self.wanted.code))
                 finds.add(first, hashes, sets, table["group"].combine_chunks().dictionary_encode())
                 first += table.num_rows
-        summary = Summary(self.config)
+        summary = Summary(self.files.config)
         summary.checks.contamination[file.index] = finds.arrays()
-        yield "", summary.to_bytes()
+        yield "", self.files.put(CONTAMINATION_PASS, file.index, summary)
 
 
 def contamination_figures(

@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from miners.audit import AuditConfig, Summary
+from miners.audit import Summary
 from miners.audit.drops import REJECT_COLUMNS
 from miners.audit.lineage import ancestor_ids
 from miners.audit.samples import SHOWN_COLUMNS, shown_row
 from pipelines import storage
+from pipelines.auditing.files import open_parquet, rows_at
+from pipelines.auditing.summary_files import SummaryFiles
 from pipelines.options import UsageError
 from pipelines.set_files import check_files, load_manifest
 from schemas.manifest import Manifest
 
+REJECTS_PASS = "rejects"
 LOOKED_UP_ROWS = 20_000_000
 """Sets with more rows are not searched for the rows that the evidence names: the page shows their ids alone."""
 
@@ -34,19 +37,20 @@ class RejectsFile:
 
 
 class SummariseRejects(beam.DoFn):
-    """Takes samples from a file of rejects, a row group at a time; gives ("", the summary as bytes)."""
+    """(number, a file of rejects) → ("", the name of a summary with samples of it)."""
 
-    def __init__(self, config: AuditConfig) -> None:
-        self.config = config
+    def __init__(self, files: SummaryFiles) -> None:
+        self.files = files
 
-    def process(self, file: RejectsFile) -> Iterator[tuple[str, bytes]]:
-        """Read and summarise one file."""
-        summary = Summary(self.config)
+    def process(self, element: tuple[int, RejectsFile]) -> Iterator[tuple[str, str]]:
+        """Read a row group at a time."""
+        number, file = element
+        summary = Summary(self.files.config)
         with storage.open_read(file.path) as stream:
-            parquet = pq.ParquetFile(stream)
+            parquet = open_parquet(stream, file.path)
             for group in range(parquet.num_row_groups):
                 summary.add_rejects(parquet.read_row_group(group, columns=list(REJECT_COLUMNS)), file.job)
-        yield "", summary.to_bytes()
+        yield "", self.files.put(REJECTS_PASS, number, summary)
 
 
 def load_made_of(manifest: Manifest, folders: Sequence[str]) -> dict[str, Manifest]:
@@ -87,9 +91,9 @@ def named_rows(sets: Mapping[str, Manifest], row_ids: set[str]) -> dict[str, dic
 def _rows_with(path: str, row_ids: set[str]) -> Iterator[dict[str, Any]]:
     wanted = pa.array(sorted(row_ids), pa.string())
     with storage.open_read(path) as stream:
-        parquet = pq.ParquetFile(stream)
+        parquet = open_parquet(stream, path)
         for group in range(parquet.num_row_groups):
             ids = parquet.read_row_group(group, columns=["row_id"])["row_id"]
-            hits = pc.indices_nonzero(pc.is_in(ids, value_set=wanted))
+            hits = np.flatnonzero(pc.is_in(ids, value_set=wanted).to_numpy())
             if len(hits):
-                yield from parquet.read_row_group(group, columns=list(SHOWN_COLUMNS)).take(hits).to_pylist()
+                yield from rows_at(parquet, group, SHOWN_COLUMNS, hits).to_pylist()

@@ -23,6 +23,9 @@ from miners.audit.summary import SUMMARY_COLUMNS, AuditConfig, Summary
 from miners.audit.tokens import TokenLengths, read_tokenizer
 from pipelines import storage
 from pipelines.auditing.files import DataFile, open_parquet, rows_at
+from pipelines.auditing.rows import data_files, spread
+from pipelines.auditing.summary_files import SummaryFiles
+from pipelines.live_progress import Expected
 from pipelines.options import UsageError
 from pipelines.pair_scores import PairScores, find_scores
 from pipelines.set_files import check_files, load_manifest
@@ -31,6 +34,7 @@ from schemas.pair import SPLITS
 from schemas.scores import DATA_ID_KEY, MODEL_KEY, WITHIN_KEY
 
 SET, OTHER = SIDES
+COMPARE_PASS, SCORES_PASS, TOKENS_PASS = "compare", "scores", "tokens"
 TOKEN_ROWS = 20_000
 """Of so many rows the tokens are counted: of all in sets up to this size."""
 
@@ -40,7 +44,6 @@ class ExtraReading:
     """What is asked for, and what workers need for it."""
 
     asked: Asked
-    config: AuditConfig
     files: tuple[DataFile, ...]
     others: tuple[DataFile, ...] = ()
     """The other set's files."""
@@ -48,38 +51,52 @@ class ExtraReading:
     tokenizer: str | None = None
     """Its definition."""
 
-    def parts(self, pipeline: beam.Pipeline) -> list[beam.PCollection[tuple[str, bytes]]]:
-        """The summaries of what was asked for, each as ("", its bytes)."""
+    def parts(self, pipeline: beam.Pipeline, summaries: SummaryFiles) -> list[beam.PCollection[tuple[str, str]]]:
+        """The summaries of what was asked for, each as ("", its name)."""
         asked: list[tuple[str, Sequence[Any], beam.DoFn]] = []
         if self.asked.compared is not None:
-            sides = [(side, file) for side, files in ((SET, self.files), (OTHER, self.others)) for file in files]
-            others = replace(self.config, rows=sum(file.rows for file in self.others))
-            asked.append(("compare sets", sides, ReadCompared(self.config, self.asked.compared, others)))
+            others = replace(summaries.config, rows=sum(file.rows for file in self.others))
+            asked.append(("compare sets", self._sides(), ReadCompared(summaries, self.asked.compared, others)))
         if self.scores is not None:
-            asked.append(("look up scores", self.files, ReadScores(self.config, self.scores)))
+            asked.append(("look up scores", self.files, ReadScores(summaries, self.scores)))
         if self.tokenizer is not None:
-            asked.append(("count tokens", self.files, CountTokens(self.config, self.tokenizer)))
+            asked.append(("count tokens", self.files, CountTokens(summaries, self.tokenizer)))
         return [
-            pipeline
-            | f"files to {name}" >> beam.Create(list(files))
-            | f"spread to {name}" >> beam.Reshuffle()
-            | name >> beam.ParDo(reader)
+            spread(pipeline, f"files to {name}", list(files)) | name >> beam.ParDo(reader)
             for name, files, reader in asked
         ]
+
+    def expected(self) -> dict[str, Expected]:
+        """The summaries that the passes leave, by the kind in their names."""
+        rows = {file.index: file.rows for file in self.files}
+        found: dict[str, Expected] = {}
+        if self.asked.compared is not None:
+            sides = {number: file.rows for number, _, file in self._sides()}
+            found[COMPARE_PASS] = Expected("compare", len(sides), sides)
+        if self.scores is not None:
+            found[SCORES_PASS] = Expected("scores", len(rows), rows)
+        if self.tokenizer is not None:
+            found[TOKENS_PASS] = Expected("tokens", len(rows), rows)
+        return found
+
+    def _sides(self) -> list[tuple[int, str, DataFile]]:
+        """(number, side, file) of every file of both sets."""
+        files = [(side, file) for side, files in ((SET, self.files), (OTHER, self.others)) for file in files]
+        return [(number, side, file) for number, (side, file) in enumerate(files)]
 
 
 class ReadCompared(beam.DoFn):
     """Reads one file of a side for the comparison; of the other set, whose config is `others`, it is summarised too."""
 
-    def __init__(self, config: AuditConfig, compared: CompareConfig, others: AuditConfig) -> None:
-        self.config = config
+    def __init__(self, summaries: SummaryFiles, compared: CompareConfig, others: AuditConfig) -> None:
+        self.summaries = summaries
         self.compared = compared
         self.others = others
 
-    def process(self, element: tuple[str, DataFile]) -> Iterator[tuple[str, bytes]]:
-        """Gives ("", a summary)."""
-        side, file = element
-        summary, other = Summary(self.config), Summary(self.others) if side == OTHER else None
+    def process(self, element: tuple[int, str, DataFile]) -> Iterator[tuple[str, str]]:
+        """Gives ("", the name of a summary)."""
+        number, side, file = element
+        summary, other = Summary(self.summaries.config), Summary(self.others) if side == OTHER else None
         rows = summary.extras.rows[side] = ComparedRows(self.compared)
         summary.extras.other = other
         columns = dict.fromkeys((*COMPARED_COLUMNS, *(SUMMARY_COLUMNS if other else ())))
@@ -87,48 +104,50 @@ class ReadCompared(beam.DoFn):
             rows.add(table, SPLITS.index(file.split))
             if other:
                 other.add(table, file.split, file.index, first)
-        yield "", summary.to_bytes()
+        yield "", self.summaries.put(COMPARE_PASS, number, summary)
 
 
 class ReadScores(beam.DoFn):
     """Looks up the scores of one file's rows."""
 
-    def __init__(self, config: AuditConfig, scores: PairScores) -> None:
-        self.config = config
+    def __init__(self, summaries: SummaryFiles, scores: PairScores) -> None:
+        self.summaries = summaries
         self.scores = scores
 
-    def process(self, file: DataFile) -> Iterator[tuple[str, bytes]]:
-        """Gives ("", a summary)."""
-        summary = Summary(self.config)
+    def process(self, file: DataFile) -> Iterator[tuple[str, str]]:
+        """Gives ("", the name of a summary)."""
+        config = self.summaries.config
+        summary = Summary(config)
         for first, table in _tables(file, ["row_id", "kind", "source"]):
             names = (table.column(name).cast(pa.string()).to_pylist() for name in ("kind", "source"))
             kinds, sources = (np.array(values, object) for values in names)
             ranks, scores = self.scores.look_up(table.column("row_id"))
-            places = _Places(_keys(table, self.config), file.index, first)
+            places = _Places(_keys(table, config), file.index, first)
             summary.extras.scores.add(kinds, sources, ranks, scores, places)
-        yield "", summary.to_bytes()
+        yield "", self.summaries.put(SCORES_PASS, file.index, summary)
 
 
 class CountTokens(beam.DoFn):
     """Counts the tokens of the sampled rows of one file."""
 
-    def __init__(self, config: AuditConfig, definition: str) -> None:
-        self.config = config
+    def __init__(self, summaries: SummaryFiles, definition: str) -> None:
+        self.summaries = summaries
         self.definition = definition
 
-    def process(self, file: DataFile) -> Iterator[tuple[str, bytes]]:
-        """Gives ("", a summary)."""
-        summary = Summary(self.config)
-        rate = min(1.0, TOKEN_ROWS / max(self.config.rows, 1))
+    def process(self, file: DataFile) -> Iterator[tuple[str, str]]:
+        """Gives ("", the name of a summary)."""
+        config = self.summaries.config
+        summary = Summary(config)
+        rate = min(1.0, TOKEN_ROWS / max(config.rows, 1))
         with storage.open_read(file.path) as stream:
             parquet = open_parquet(stream, file.path)
             for group in range(parquet.num_row_groups):
-                keys = _keys(parquet.read_row_group(group, columns=["row_id"]), self.config)
+                keys = _keys(parquet.read_row_group(group, columns=["row_id"]), config)
                 chosen = np.flatnonzero(sampled(keys, rate))
                 if len(chosen):
                     rows = rows_at(parquet, group, ["kind", "anchor", "positive"], chosen)
                     _count(summary.extras.tokens, rows, self.definition)
-        yield "", summary.to_bytes()
+        yield "", self.summaries.put(TOKENS_PASS, file.index, summary)
 
 
 def _count(tokens: TokenLengths, rows: pa.Table, definition: str) -> None:
@@ -156,9 +175,9 @@ def find_extras(
     args: Any, set_path: str, manifest: Manifest, config: AuditConfig, files: Sequence[DataFile]
 ) -> ExtraReading:
     """What the flags `--compare`, `--scores` and `--tokenizer` ask for. Raises UsageError or PairSetError."""
-    reading = ExtraReading(Asked(), config, tuple(files))
+    reading = ExtraReading(Asked(), tuple(files))
     if args.compare is not None:
-        reading = _with_other(reading, args.compare.rstrip("/") or "/", set_path)
+        reading = _with_other(reading, config, args.compare.rstrip("/") or "/", set_path)
     if args.scores:
         scores = find_scores(args.scores)
         about = _scores_about(scores, set_path, manifest)
@@ -169,21 +188,20 @@ def find_extras(
     return reading
 
 
-def _with_other(reading: ExtraReading, other: str, set_path: str) -> ExtraReading:
+def _with_other(reading: ExtraReading, config: AuditConfig, other: str, set_path: str) -> ExtraReading:
     if other == set_path:
         raise UsageError(f"--compare {other} is the set itself; name another one")
     manifest = load_manifest(other)
     entries = manifest.data_files()
     check_files(other, entries)
-    rows = max(reading.config.rows, sum(manifest.splits.values()))
+    rows = max(config.rows, sum(manifest.splits.values()))
     asked = replace(
         reading.asked,
-        compared=CompareConfig(rows, reading.config.seed),
+        compared=CompareConfig(rows, config.seed),
         other_path=other,
         other_manifest=manifest,
     )
-    others = [DataFile(i, storage.join(other, f.path), f.split or "train", f.rows) for i, f in enumerate(entries)]
-    return replace(reading, asked=asked, others=tuple(others))
+    return replace(reading, asked=asked, others=data_files(other, manifest))
 
 
 def _scores_about(scores: PairScores, set_path: str, manifest: Manifest) -> dict[str, Any]:

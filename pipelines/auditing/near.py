@@ -17,15 +17,18 @@ import pyarrow as pa
 from miners.audit.hashing import hash_strings
 from miners.audit.near_pairs import NearPairs
 from miners.audit.near_sample import DUPLICATE_ROWS, LEAK_ROWS, Batch, Query, SampleSearch, Thresholds, choose
-from miners.audit.summary import AuditConfig, Summary
+from miners.audit.summary import Summary
 from miners.near_duplicates.resolve import SIDES
 from pipelines import storage
 from pipelines.auditing.files import DataFile, open_parquet
+from pipelines.auditing.rows import spread
 from pipelines.auditing.signatures import SignatureSearch, search_partition
+from pipelines.auditing.summary_files import SummaryFiles
 from pipelines.deduping.config import DedupeConfig
 from pipelines.row_ids import hex_ids
 from schemas.pair import SPLITS
 
+NEAR_PASS = "near"
 BATCH_ROWS = 2048
 _COLUMNS = ["pair_id", "kind", "anchor", "positive", "anchor_hash", "positive_hash"]
 
@@ -37,36 +40,32 @@ def near_thresholds() -> dict[str, float]:
 
 
 def search_near(
-    pipeline: beam.Pipeline, config: AuditConfig, search: SignatureSearch | None, files: Sequence[DataFile]
+    pipeline: beam.Pipeline, summaries: SummaryFiles, search: SignatureSearch | None, files: Sequence[DataFile]
 ) -> beam.PCollection:
-    """("", a summary that holds what was found, as bytes), many times."""
+    """("", the name of a summary that holds what was found), many times."""
     if search is not None:
-        partitions = pipeline | "partitions" >> beam.Create(range(search.partitions))
-        return (
-            partitions
-            | "spread partitions" >> beam.Reshuffle()
-            | "search" >> beam.ParDo(SearchPartition(config, search))
-        )
-    listed = pipeline | "data files" >> beam.Create(list(files)) | "spread data files" >> beam.Reshuffle()
+        partitions = spread(pipeline, "partitions", range(search.partitions))
+        return partitions | "search" >> beam.ParDo(SearchPartition(summaries, search))
+    listed = spread(pipeline, "data files", files)
     chosen = (
         listed
-        | "pick" >> beam.ParDo(PickRows(config.seed))
+        | "pick" >> beam.ParDo(PickRows(summaries.config.seed))
         | "gather picked" >> beam.GroupByKey()
         | "choose" >> beam.Map(lambda element: _chosen(element[1]))
     )
     beyond = sum(file.rows for file in files if file.split != SPLITS[0])
-    return listed | "compare" >> beam.ParDo(CompareFile(config, beyond), beam.pvalue.AsSingleton(chosen, b""))
+    return listed | "compare" >> beam.ParDo(CompareFile(summaries, beyond), beam.pvalue.AsSingleton(chosen, b""))
 
 
 class SearchPartition(beam.DoFn):
     """A partition of the bands' hashes → what is shared in it, verified."""
 
-    def __init__(self, config: AuditConfig, search: SignatureSearch) -> None:
-        self.config, self.search = config, search
+    def __init__(self, files: SummaryFiles, search: SignatureSearch) -> None:
+        self.files, self.search = files, search
 
-    def process(self, partition: int) -> Iterator[tuple[str, bytes]]:
+    def process(self, partition: int) -> Iterator[tuple[str, str]]:
         """Search one partition."""
-        yield "", _summary(self.config, search_partition(self.search, partition))
+        yield "", _put(self.files, partition, search_partition(self.search, partition))
 
 
 class PickRows(beam.DoFn):
@@ -98,13 +97,13 @@ class PickRows(beam.DoFn):
 class CompareFile(beam.DoFn):
     """A data file and the chosen rows → how alike its rows are to them."""
 
-    def __init__(self, config: AuditConfig, beyond: int) -> None:
-        self.config, self.beyond = config, beyond
+    def __init__(self, files: SummaryFiles, beyond: int) -> None:
+        self.files, self.beyond = files, beyond
 
-    def process(self, file: DataFile, chosen: bytes) -> Iterator[tuple[str, bytes]]:
+    def process(self, file: DataFile, chosen: bytes) -> Iterator[tuple[str, str]]:
         """Compare every row of the file."""
         duplicates, leaks = pickle.loads(chosen)
-        search = SampleSearch(duplicates, leaks, self.config.rows, self.beyond, _thresholds())
+        search = SampleSearch(duplicates, leaks, self.files.config.rows, self.beyond, _thresholds())
         first = 0
         with storage.open_read(file.path) as stream:
             for batch in open_parquet(stream, file.path).iter_batches(BATCH_ROWS, columns=_COLUMNS):
@@ -113,13 +112,13 @@ class CompareFile(beam.DoFn):
                 texts = (table[side].to_pylist() for side in SIDES[1:])
                 search.add(Batch(file.index, first, SPLITS.index(file.split), kinds, _names(table), *texts))
                 first += table.num_rows
-        yield "", _summary(self.config, search.found)
+        yield "", _put(self.files, file.index, search.found)
 
 
-def _summary(config: AuditConfig, found: NearPairs) -> bytes:
-    summary = Summary(config)
+def _put(files: SummaryFiles, number: int, found: NearPairs) -> str:
+    summary = Summary(files.config)
     summary.checks.near = found
-    return summary.to_bytes()
+    return files.put(NEAR_PASS, number, summary)
 
 
 def _chosen(parts: Iterable[bytes]) -> bytes:

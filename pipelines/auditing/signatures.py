@@ -27,6 +27,7 @@ from pipelines.deduping.inputs import Piece
 from pipelines.deduping.keys import Contents, partition_of
 from pipelines.deduping.match import Bands, bucket_candidates
 from pipelines.row_ids import hex_ids
+from pipelines.set_files import check_files
 from schemas.manifest import Manifest
 from schemas.pair import SPLITS
 from schemas.side_hash import positive_is_code
@@ -73,7 +74,7 @@ class SignatureSearch:
 
 
 def find_search(set_path: str, manifest: Manifest) -> SignatureSearch | None:
-    """The search of a set; None where it has no signatures of all its rows.
+    """The search of a set; None where it has no signatures of all its rows. PairSetError for one that misses.
 
     Thresholds are dedupe's own defaults, whatever the set was made with, so that two sets compare.
     """
@@ -82,6 +83,7 @@ def find_search(set_path: str, manifest: Manifest) -> SignatureSearch | None:
     data = manifest.data_files()
     if settings is None or not data or not all(_beside(entry.path) in named for entry in data):
         return None
+    check_files(set_path, [entry for entry in manifest.files if entry.folder == "signatures"])
     config = DedupeConfig(
         words_per_shingle=settings["words_per_shingle"],
         tokens_per_shingle=settings["tokens_per_shingle"],
