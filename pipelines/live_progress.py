@@ -101,6 +101,24 @@ class FileWatch:
         return Seen(tuple(steps))
 
 
+class PathWatch:
+    """Of a job whose units each leave a file of a known name."""
+
+    def __init__(self, steps: Mapping[str, Mapping[str, int]]) -> None:
+        """`steps`: by pass the path of what each of its units leaves, and how many rows it reads."""
+        self._steps = steps
+        self._folders = sorted({path.rpartition("/")[0] for paths in steps.values() for path in paths})
+
+    def look(self) -> Seen:
+        """Lists the folders of the files."""
+        there = {info.path for folder in self._folders for info in storage.list_files(folder)}
+        steps = []
+        for name, paths in self._steps.items():
+            done = [path for path in paths if path in there]
+            steps.append(Step(name, len(done), len(paths), sum(paths[path] for path in done)))
+        return Seen(tuple(steps))
+
+
 @dataclass
 class ProgressFile:
     """The file of one run. Rates and times left are of this run, by a clock that does not jump."""

@@ -21,8 +21,10 @@ import pyarrow.parquet as pq
 from pipelines import storage
 from pipelines.dry_runs.set_rows import print_rewriting_plan
 from pipelines.failures import report_errors
+from pipelines.finish import Job
+from pipelines.live_progress import PathWatch
 from pipelines.options import JobParser, UsageError, parse, pipeline_options
-from pipelines.progress import print_ledger
+from pipelines.progress import Progress, print_ledger
 from pipelines.running import run_pipeline
 from pipelines.runs import Run, heartbeat, refuse_living_run, start_run
 from pipelines.set_change import copy_files, discard_change, finish_change, has_journal, staged, write_journal
@@ -144,7 +146,10 @@ def run(argv: Sequence[str] | None = None) -> int:
     else:
         refuse_living_run(folder)
         discard_change(folder)
-    with heartbeat(migration.output):
+    output = migration.output
+    watch = PathWatch({"migrate": {staged(output, entry.path): entry.rows for entry in manifest.data_files()}})
+    job = Job("migrate", output, {}, manifest.seed, migration.run or Run(manifest.run_id, ""))
+    with heartbeat(output), Progress(job, watch, quiet=args.quiet):
         with run_pipeline(options) as pipeline:
             (
                 pipeline
@@ -154,8 +159,8 @@ def run(argv: Sequence[str] | None = None) -> int:
                 | "all files" >> beam.GroupByKey()
                 | "finish" >> beam.ParDo(FinishMigration(migration))
             )
-        finish_change(migration.output)
-    print_ledger(migration.output, quiet=args.quiet)
+        finish_change(output)
+    print_ledger(output, quiet=args.quiet)
     return 0
 
 

@@ -31,9 +31,10 @@ from pipelines.attribution import AttributionSums
 from pipelines.deduping.files import read_arrays, read_table, table_bytes, write_arrays
 from pipelines.dry_runs.set_rows import print_rewriting_plan
 from pipelines.failures import report_errors
-from pipelines.finish import file_entry
+from pipelines.finish import Job
+from pipelines.live_progress import PathWatch
 from pipelines.options import Command, JobParser, UsageError, parse, pipeline_options
-from pipelines.progress import print_ledger
+from pipelines.progress import Progress, print_ledger
 from pipelines.removal import (
     Found,
     Gone,
@@ -58,6 +59,7 @@ from pipelines.set_change import (
 )
 from pipelines.set_files import check_files, load_manifest
 from schemas.attribution import ATTRIBUTION_NAME, Attribution, read_attribution
+from schemas.finished import file_entry
 from schemas.ledger import Ledger
 from schemas.manifest import SPLITS, FileEntry, Manifest
 from schemas.removed import REMOVED_PATH, REMOVED_SCHEMA
@@ -100,6 +102,19 @@ class Removal:
     def scratch(self, name: str) -> str:
         """A temporary file."""
         return staged(self.output, _SCRATCH, name)
+
+    def written_mark(self, path: str) -> str:
+        """An empty file: this one was looked through, and written again where that was needed."""
+        return self.scratch(f"{path.replace('/', '.')}.written")
+
+    def watch(self) -> PathWatch:
+        """How far the work is, by what its passes leave."""
+        data = {
+            self.scratch(f"{storage.last_part(entry.path)}.rows"): entry.rows for entry in self.manifest.data_files()
+        }
+        return PathWatch(
+            {"find": data, "write": {self.written_mark(entry.path): entry.rows for entry in self.searched}}
+        )
 
 
 class FindRows(beam.DoFn):
@@ -170,6 +185,7 @@ class WriteFile(beam.DoFn):
             return
         done = self._rewrite(path)
         value = {"path": path, **asdict(done), "entries": list(map(asdict, done.entries))}
+        storage.write_atomically(self.removal.written_mark(path), b"")
         yield "", json.dumps({"written": value})
 
     def _rewrite(self, path: str) -> Rewritten:
@@ -338,7 +354,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     else:
         refuse_living_run(folder)
         discard_change(folder)
-    with heartbeat(removal.output):
+    job = Job("remove", removal.output, {}, manifest.seed, removal.run or Run(manifest.run_id, ""))
+    with heartbeat(removal.output), Progress(job, removal.watch(), quiet=args.quiet):
         with run_pipeline(options) as pipeline:
             build_graph(pipeline, removal)
         _close(removal, quiet=args.quiet)

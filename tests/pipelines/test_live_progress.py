@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import dedupe, mine_code, progress
+from pipelines import audit, dedupe, mine_code, progress, remove
 from pipelines.live_progress import PROGRESS_NAME, Expected, FileWatch, MarkerWatch, ProgressFile, Seen, Step
 from schemas.pair import Pair, Provenance, make_pair
 from schemas.pair_set import read_manifest, read_pair_set
@@ -79,6 +79,29 @@ def pair_of(number: int) -> Pair:
         group="one group",
         provenance=Provenance(),
     )
+
+
+def test_an_audit(looks, tmp_path, make_pair_set):
+    given, out = str(make_pair_set([pair_of(i) for i in range(40)], files=4)), tmp_path / "out"
+    with reading(out) as seen:
+        assert audit.main(["--input", given, "--output", str(out), "--workers", "1", "--quiet"]) == 0
+    assert {value["job"] for value in seen} == {"audit"} and {value["state"] for value in seen} == {"running"}
+    for value in seen:
+        assert [(step["step"], step["of"]) for step in value["steps"]] == [("rows", 4), ("near-duplicates", 4)]
+    done = [value["steps"][0]["records"] for value in seen]
+    assert done == sorted(done) and done[-1] > 0
+    assert sorted(path.name for path in out.iterdir()) == ["audit.json", "report.html"]
+
+
+def test_a_removal(looks, tmp_path, make_pair_set):
+    pairs = [pair_of(i) for i in range(40)]
+    folder, ids = make_pair_set(pairs, files=4), tmp_path / "ids.txt"
+    ids.write_text(pairs[7].row_id)
+    with reading(folder) as seen:
+        assert remove.main(["--input", str(folder), "--ids", str(ids), "--workers", "1", "--quiet"]) == 0
+    assert {value["job"] for value in seen} == {"remove"}
+    assert [(step["step"], step["of"]) for step in seen[0]["steps"]] == [("find", 4), ("write", 4)]
+    assert not (folder / PROGRESS_NAME).exists() and not list(faults(str(folder)))
 
 
 def test_it_is_no_part_of_a_set(make_pair_set):
