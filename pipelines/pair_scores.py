@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -63,17 +63,12 @@ def _load(files: tuple[tuple[str, str], ...]) -> tuple[np.ndarray, np.ndarray, n
     """Row ids in order, with rank and score of each."""
     ids, ranks, scores = [np.zeros(0, "S16")], [np.zeros(0, np.int32)], [np.zeros(0, np.float32)]
     for path, _ in files:
-        with storage.open_read(path) as stream:
-            for batch in pq.ParquetFile(stream).iter_batches(columns=SCORES_SCHEMA.names):
-                try:
-                    table = pa.Table.from_batches([batch]).select(SCORES_SCHEMA.names).cast(SCORES_SCHEMA)
-                    ids.append(packed_ids(table["row_id"]))
-                except (pa.ArrowException, ValueError, TypeError) as error:
-                    raise ValueError(f"{path}: scores have the columns {_columns()}: {error}") from None
-                if pc.any(pc.less(table["rank"], 1)).as_py():
-                    raise ValueError(f"{path}: a rank is below 1; the best has rank 1")
-                ranks.append(table["rank"].to_numpy())
-                scores.append(table["score"].to_numpy())
+        for some, table in _batches(path):
+            if pc.any(pc.less(table["rank"], 1)).as_py():
+                raise ValueError(f"{path}: a rank is below 1; the best has rank 1")
+            ids.append(some)
+            ranks.append(table["rank"].to_numpy())
+            scores.append(table["score"].to_numpy())
     every = np.concatenate(ids)
     order = np.argsort(every, kind="stable")
     every, rank, score = every[order], np.concatenate(ranks)[order], np.concatenate(scores)[order]
@@ -81,3 +76,17 @@ def _load(files: tuple[tuple[str, str], ...]) -> tuple[np.ndarray, np.ndarray, n
     if (same & ((rank[1:] != rank[:-1]) | (score[1:] != score[:-1]))).any():
         raise ValueError("the scores name a row twice with different values; give the scores of one model")
     return every, rank, score
+
+
+def _batches(path: str) -> Iterator[tuple[np.ndarray, pa.Table]]:
+    """Row ids and scores. Raises ValueError for a file that is damaged, or holds something else."""
+    with storage.open_read(path) as stream:
+        try:
+            for batch in pq.ParquetFile(stream).iter_batches(columns=SCORES_SCHEMA.names):
+                table = pa.Table.from_batches([batch]).select(SCORES_SCHEMA.names).cast(SCORES_SCHEMA)
+                ids = packed_ids(table["row_id"])
+                if len(ids) != table.num_rows:
+                    raise ValueError("a row_id has not 32 hexadecimal digits")
+                yield ids, table
+        except (OSError, pa.ArrowException, ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{path}: scores have the columns {_columns()}: {error}") from None

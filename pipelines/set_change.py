@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipelines import storage
 from pipelines.finish import delete_unnamed
@@ -24,6 +24,8 @@ from schemas.manifest import (
     UNITS_FOLDER,
     FileEntry,
     Manifest,
+    PairSetError,
+    is_inside,
     parse_manifest,
 )
 
@@ -66,16 +68,19 @@ def has_journal(folder: str) -> bool:
 
 def read_said(folder: str) -> dict[str, Any]:
     """What the job told of a change that waits to be finished."""
-    return json.loads(storage.read_bytes(staged(folder, JOURNAL_NAME)))["said"]
+    return _read_journal(folder).said
 
 
 def finish_change(folder: str) -> Manifest:
-    """Make the change whose journal there is; running it again, from wherever it stopped, is no error."""
-    journal = json.loads(storage.read_bytes(staged(folder, JOURNAL_NAME)))
-    manifest = parse_manifest(journal["manifest"].encode(), staged(folder, JOURNAL_NAME))
+    """Make the change whose journal there is; running it again, from wherever it stopped, is no error.
+
+    Raises PairSetError, with nothing done, where the journal is damaged or names a file outside of the set.
+    """
+    journal = _read_journal(folder)
+    manifest = parse_manifest(journal.manifest, staged(folder, JOURNAL_NAME))
     final = storage.join(folder, MANIFEST_NAME)
     storage.delete([final])
-    for path in journal["paths"]:
+    for path in journal.paths:
         if storage.exists(staged(folder, path)):
             storage.replace(staged(folder, path), storage.join(folder, path))
     delete_unnamed(folder, manifest.files)
@@ -84,6 +89,25 @@ def finish_change(folder: str) -> Manifest:
     beside = [UNITS_FOLDER, CARD_NAME, *(() if is_attributed else (ATTRIBUTION_NAME,))]
     storage.delete(storage.join(folder, name) for name in beside)
     storage.write_atomically(storage.join(folder, CARD_NAME), card(manifest).encode())
-    storage.write_atomically(final, journal["manifest"].encode())
+    storage.write_atomically(final, journal.manifest)
     discard_change(folder)
     return manifest
+
+
+class _Journal(NamedTuple):
+    paths: list[str]
+    """The staged files, relative to the set's folder."""
+    manifest: bytes
+    said: dict[str, Any]
+
+
+def _read_journal(folder: str) -> _Journal:
+    place = staged(folder, JOURNAL_NAME)
+    try:
+        value = json.loads(storage.read_bytes(place))
+        journal = _Journal(list(value["paths"]), value["manifest"].encode(), dict(value["said"]))
+        if not all(is_inside(path) for path in journal.paths):
+            raise ValueError("it names a path that leads out of the set")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise PairSetError(f"{place} is damaged: {error}; write the set again") from None
+    return journal

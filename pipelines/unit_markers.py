@@ -25,8 +25,15 @@ def write_marker(output: str, unit: str, value: Mapping[str, Any]) -> None:
 
 
 def read_marker(output: str, unit: str) -> dict[str, Any]:
-    """What a finished unit has left."""
-    return json.loads(storage.read_bytes(_path(output, unit)))
+    """What a finished unit has left. Raises ValueError, naming the file, where that was damaged since."""
+    path = _path(output, unit)
+    try:
+        value = json.loads(storage.read_bytes(path))
+        if not isinstance(value, dict):
+            raise ValueError("it holds no object")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged ({error}); delete it, and --resume does its unit again") from None
+    return value
 
 
 def read_markers(output: str, units: Iterable[str]) -> Iterator[dict[str, Any]]:

@@ -317,7 +317,14 @@ class Ledger:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Ledger:
-        """Read back what `to_json` wrote; reasons outside the closed lists are refused."""
+        """Read back what `to_json` wrote. Raises ValueError for anything else; reasons are of the closed lists."""
+        try:
+            return cls._from_json(value)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"this is no ledger: {error!r}") from None
+
+    @classmethod
+    def _from_json(cls, value: Mapping[str, Any]) -> Ledger:
         ledger = cls(value["job"])
         if REMOVAL in value["stages"]:
             ledger._removal(0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,6 +28,10 @@ FILE_FOLDERS = ("data", "rejects", "evidence", "signatures", "removed")
 CHANGE_FOLDER = "_change"
 """Of a set that is changed where it lies: the files to come, and when they are whole the journal of how they do."""
 JOURNAL_NAME = "journal.json"
+
+
+_NOT_AS_WRITTEN = (ValueError, KeyError, TypeError, AttributeError)
+"""What reading plain values raises where they are not those that were written."""
 
 
 class PairSetError(ValueError):
@@ -149,38 +153,59 @@ def config_hash(config: Mapping[str, Any]) -> str:
 
 
 def parse_manifest(data: bytes, place: str) -> Manifest:
-    """The manifest in `data`; PairSetError, naming `place`, when it is damaged, edited or of another version."""
+    """The manifest in `data`; PairSetError, naming `place`, when it is damaged, edited or of another version.
+
+    Also where a file that it names would lie outside of its folder, whoever wrote it.
+    """
     try:
         value = json.loads(data)
         stated = value.pop("manifest_sha256")
         version = value["schema_version"]
         if value["format"] != FORMAT:
             raise KeyError("format")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (*_NOT_AS_WRITTEN, RecursionError):
         raise PairSetError(f"{place} is not a manifest of a pair set; write the set again") from None
     if version not in READABLE_VERSIONS:
         raise PairSetError(
             f"{place} is of schema {version}, this pairmill reads {list(READABLE_VERSIONS)}; install a newer one"
         )
-    if stated != _checksum(value):
-        raise PairSetError(f"{place} was changed after it was written: its own checksum does not match")
-    return Manifest(
-        job=value["job"],
-        run_id=value["run_id"],
-        config=value["config"],
-        seed=value["seed"],
-        code_version=value["code_version"],
-        ledger=value["ledger"],
-        files=_files(value["files"]),
-        warnings=tuple(value["warnings"]),
-        parents=tuple(value.get("parents", ())),
-        formerly=tuple(value.get("formerly", ())),
-        schema_version=version,
-    )
+    try:
+        if stated != _checksum(value):
+            raise PairSetError(f"{place} was changed after it was written: its own checksum does not match")
+        return Manifest(
+            job=value["job"],
+            run_id=value["run_id"],
+            config=value["config"],
+            seed=value["seed"],
+            code_version=value["code_version"],
+            ledger=value["ledger"],
+            files=tuple(_file(one) for one in value["files"]),
+            warnings=tuple(value["warnings"]),
+            parents=tuple(value.get("parents", ())),
+            formerly=tuple(value.get("formerly", ())),
+            schema_version=version,
+        )
+    except PairSetError:
+        raise
+    except _NOT_AS_WRITTEN as error:
+        raise PairSetError(f"{place} is no manifest that pairmill wrote: {error}") from None
 
 
-def _files(values: Sequence[Mapping[str, Any]]) -> tuple[FileEntry, ...]:
-    return tuple(FileEntry(**value) for value in values)
+def is_inside(path: str) -> bool:
+    """Whether a relative path, with forward slashes, stays within its folder."""
+    return not path.startswith("/") and not {"", ".", ".."} & set(path.split("/")) and not set(path) & set("\\:\0")
+
+
+def _file(value: Mapping[str, Any]) -> FileEntry:
+    entry = FileEntry(**value)
+    if not isinstance(entry.path, str) or not is_inside(entry.path):
+        raise ValueError(f"it names {entry.path!r}, which is no path in the set's folder")
+    if not all(isinstance(number, int) and number >= 0 for number in (entry.rows, entry.bytes)):
+        raise ValueError(f"rows and bytes of {entry.path} are no counts")
+    if entry.split not in (None, *SPLITS) or not isinstance(entry.sha256, str):
+        raise ValueError(f"{entry.path} has no split or no sha256")
+    int(entry.data_sum or "0", 16)
+    return entry
 
 
 def _canonical(value: Any) -> bytes:

@@ -85,12 +85,13 @@ def read_index(folder: Path) -> dict[str, Any]:
         if index["format"] != FORMAT or index["version"] != VERSION:
             raise KeyError("format")
         sizes = {name: array_path(folder, name).stat().st_size for name in ARRAYS}
-    except (OSError, ValueError, KeyError, TypeError):
+        expected = {name: index["elements"][name] * kind.itemsize for name, kind in ARRAYS.items()}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(
             f"{folder} holds no whole token cache of version {VERSION}; delete it to make it again"
         ) from None
     for name, size in sizes.items():
-        if size != index["elements"][name] * ARRAYS[name].itemsize:
+        if size != expected[name]:
             raise ValueError(f"{array_path(folder, name)} is damaged; delete {folder} to make it again")
     return index
 
