@@ -8,7 +8,7 @@ EXTRAS := train demo test
 OUTPUT ?= demo-output
 
 # The long tests, in parts that each end within 40 minutes on 2 cores; `make slow-pipelines` runs one.
-PARTS := miners pipelines faults
+PARTS := miners pipelines faults train
 SLOW_MINUTES := 40
 
 .PHONY: help demo test test-all parts lock $(PARTS:%=slow-%) lint format clean

@@ -20,7 +20,7 @@ from train.encoder import SIDES, Encoder, Side
 from train.journal import Journal
 from train.loss import INITIAL_TEMPERATURE
 from train.progress import Meter
-from train.recipe import Recipe
+from train.recipe import Recipe, StaticShape
 from train.run_folder import RunFolder
 from train.static_encoder import StaticEncoder, distinct
 from train.token_cache import SPLIT, TokenCache, open_or_make
@@ -103,9 +103,9 @@ def build_plan(recipe: Recipe, data: Sequence[str], rows: TrainRows) -> BatchPla
     return BatchPlan(rows, data_ids, keys, kept)
 
 
-def start_static_weights(encoder: StaticEncoder, caches: Sequence[TokenCache], power: float) -> None:
-    """Sets each token's weight to its inverse document frequency over both sides of the data, to `power`."""
-    vocabulary = encoder.rows.shape[0]
+def start_static_weights(encoder: StaticEncoder, caches: Sequence[TokenCache], shape: StaticShape) -> None:
+    """Sets each token's weight to its inverse document frequency over both sides of the data, as `shape` says."""
+    vocabulary = len(encoder.log_weight)
     frequency, documents = np.zeros(vocabulary, np.int64), 0
     for cache in caches:
         for side in SIDES:
@@ -113,7 +113,7 @@ def start_static_weights(encoder: StaticEncoder, caches: Sequence[TokenCache], p
                 rows = np.arange(start, min(start + ROWS_AT_ONCE, cache.rows))
                 frequency += np.bincount(distinct(cache.tokens(side, rows), vocabulary)[0], minlength=vocabulary)
                 documents += len(rows)
-    encoder.start_at_idf(frequency, documents, power)
+    encoder.start_at_idf(frequency, documents, shape.idf_power, shape.name_weight)
 
 
 def _own_tokenizer(recipe: Recipe, data: Sequence[str], run: RunFolder) -> Tokenizer:

@@ -21,6 +21,8 @@ class StaticShape:
     """Whether a token that stands twice in a text counts twice."""
     idf_power: float = 0.25
     """A token's weight starts at its inverse document frequency to this power; 0 starts all alike."""
+    name_weight: float = 2.0
+    """What a word in a function's head weighs at the start, as a multiple of its weight elsewhere."""
     anchor_dropout: float = 0.05
     """Share of distinct tokens that a step leaves out of an anchor."""
     positive_dropout: float = 0.1
@@ -249,6 +251,7 @@ _POSITIVE = (
     "lora.alpha",
     "static.dimension",
     "static.vocabulary",
+    "static.name_weight",
 )
 _NOT_NEGATIVE = ("negatives", "source_exponent", "weight_decay")
 _SHARES = ("warmup", "beta1", "beta2", "static.anchor_dropout", "static.positive_dropout", "lora.dropout")

@@ -129,7 +129,7 @@ def _prepare(
     rows = TrainRows(caches)
     plan = build_plan(recipe, data, rows)
     if isinstance(encoder, StaticEncoder):
-        start_static_weights(encoder, caches, recipe.static.idf_power)
+        start_static_weights(encoder, caches, recipe.static)
     temperature = Temperature(first_temperature(recipe), trained=recipe.train_temperature)
     learner = Learner(encoder, temperature).to(device)
     data_ids = tuple(read_manifest(name).data_id for name in data)

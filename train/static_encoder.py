@@ -1,6 +1,7 @@
 """The static encoder: a text is the weighted sum of its tokens' rows. It trains on a CPU in minutes.
 
-Every token has a row and a weight (as a logarithm). Where a token that stands twice counts twice (`repeats` "sum"), the
+Every token has a row and a weight (as a logarithm). A word in a function's head (its name) has the row that it has
+elsewhere and a weight of its own. Where a token that stands twice counts twice (`repeats` "sum"), the
 export folds both into one table, which sentence-transformers reads as `StaticEmbedding`; its mean and our sum differ
 by a factor that normalising takes away. Where it counts once ("once": better on code, which repeats its names), the
 export is `SparseStaticEmbedding` (a text's distinct tokens, weighted) and `Dense` (the rows).
@@ -23,7 +24,7 @@ from transformers import PreTrainedTokenizerFast
 from train.encoder import Encoder, Side
 from train.model_folder import write_json, write_modules, write_settings
 from train.ragged import Ragged
-from train.word_tokenizer import UNKNOWN
+from train.word_tokenizer import UNKNOWN, plain_tokens
 
 WEIGHTS_NAME = "model.safetensors"
 
@@ -42,7 +43,10 @@ class StaticEncoder(Encoder):
         length: int,
         repeats: str = "once",
         dropout: dict[Side, float] | None = None,
+        *,
+        is_folded: bool = False,
     ) -> None:
+        """`is_folded`: every token has a row of its own, its weight in it, as a folded export leaves them."""
         super().__init__()
         if repeats not in REPEATS:
             raise ValueError(f"repeats is {repeats!r}; it can be {' or '.join(REPEATS)}")
@@ -53,32 +57,38 @@ class StaticEncoder(Encoder):
         self.tokenizer = tokenizer
         self.unknown = tokenizer.token_to_id(UNKNOWN)
         vocabulary = tokenizer.get_vocab_size()
-        self.rows = nn.Parameter(torch.randn(vocabulary, dimension) / math.sqrt(dimension))
+        plain = np.arange(vocabulary) if is_folded else plain_tokens(tokenizer)
+        count = int(plain.max()) + 1
+        self.row_of = plain
+        """Of each token; tokens of heads come behind all others, and share the rows of those."""
+        self.rows = nn.Parameter(torch.randn(count, dimension) / math.sqrt(dimension))
         self.log_weight = nn.Parameter(torch.zeros(vocabulary))
 
-    def start_at_idf(self, document_frequency: np.ndarray, documents: int, power: float = 1.0) -> None:
+    def start_at_idf(
+        self, document_frequency: np.ndarray, documents: int, power: float = 1.0, name_weight: float = 1.0
+    ) -> None:
         """Sets each token's weight to its inverse document frequency, ln(1 + N / (df + 1)), to a power.
+
+        In a function's head it weighs `name_weight` times that.
 
         Training sharpens the weights further, so that a power below 1 is the better start.
 
         A token never seen keeps the weight of the rarest: it is an exact match where it does occur.
         """
-        idf = np.log1p(documents / (np.asarray(document_frequency, np.float64) + 1.0))
+        frequency = np.bincount(self.row_of, weights=document_frequency, minlength=len(self.row_of))[self.row_of]
+        idf = np.log1p(documents / (frequency + 1.0))
+        in_head = self.row_of != np.arange(len(self.row_of))
         with torch.no_grad():
-            self.log_weight.copy_(torch.from_numpy(power * np.log(idf)).float())
+            self.log_weight.copy_(torch.from_numpy(power * np.log(idf) + in_head * math.log(name_weight)).float())
 
     @property
     def text_tokenizer(self) -> Tokenizer:
         """See `Encoder.text_tokenizer`."""
         return self.tokenizer
 
-    def folded(self) -> Tensor:
-        """The table of the export: each row times its weight."""
-        return self.rows * self.log_weight.exp().unsqueeze(1)
-
     def embed(self, tokens: Ragged, side: Side) -> Tensor:
         """See `Encoder.embed`. In training mode tokens are dropped, by torch's random state."""
-        ids, counts, offsets = distinct(tokens, self.rows.shape[0])
+        ids, counts, offsets = distinct(tokens, len(self.log_weight))
         if self.repeats == "once":
             counts[:] = 1.0
         counts[ids == self.unknown] = 0.0  # whatever is unknown must not match all else that is unknown
@@ -87,12 +97,13 @@ class StaticEncoder(Encoder):
         if self.training and share > 0:
             kept = kept * (torch.rand(len(kept)) >= share)
         device = self.rows.device
+        weight = self.log_weight.exp()[torch.from_numpy(ids).to(device)]
         return F.embedding_bag(
-            torch.from_numpy(ids).to(device),
-            self.folded(),
+            torch.from_numpy(self.row_of[ids]).to(device),
+            self.rows,
             torch.from_numpy(offsets[:-1]).to(device),
             mode="sum",
-            per_sample_weights=kept.to(device, self.rows.dtype),
+            per_sample_weights=kept.to(device, self.rows.dtype) * weight,
         )
 
     def save(self, folder: Path) -> None:
@@ -100,7 +111,8 @@ class StaticEncoder(Encoder):
         folder.mkdir(parents=True, exist_ok=True)
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(self.length)
-        rows, weight = self.rows.detach().float().cpu().clone(), self.log_weight.detach().float().exp().cpu()
+        rows = self.rows.detach().float().cpu()[torch.from_numpy(self.row_of)]
+        weight = self.log_weight.detach().float().exp().cpu()
         rows[self.unknown] = 0.0
         if self.repeats == "sum":
             _save_tensors(folder / _TABLE, {"embedding.weight": rows * weight[:, None]})
@@ -135,12 +147,14 @@ def load_static(folder: Path, settings: dict[str, Any]) -> StaticEncoder:
     """The encoder of a folder that `StaticEncoder.save` wrote; folded weights stay folded."""
     is_folded = settings["repeats"] == "sum"
     tokenizer = Tokenizer.from_file(str(folder / (_TABLE if is_folded else _TOKENS) / "tokenizer.json"))
-    encoder = StaticEncoder(tokenizer, settings["dimension"], settings["length"], settings["repeats"])
+    encoder = StaticEncoder(
+        tokenizer, settings["dimension"], settings["length"], settings["repeats"], is_folded=is_folded
+    )
     with torch.no_grad():
         if is_folded:
             encoder.rows.copy_(load_file(folder / _TABLE / WEIGHTS_NAME)["embedding.weight"])
         else:
-            encoder.rows.copy_(load_file(folder / _ROWS / WEIGHTS_NAME)["linear.weight"].T)
+            encoder.rows.copy_(load_file(folder / _ROWS / WEIGHTS_NAME)["linear.weight"].T[: len(encoder.rows)])
             encoder.log_weight.copy_(load_file(folder / _TOKENS / WEIGHTS_NAME)["weight"].log())
     return encoder
 

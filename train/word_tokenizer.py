@@ -7,6 +7,7 @@ are read twice.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -22,15 +23,32 @@ UNKNOWN, PADDING, OPENING, CLOSING, MASK = "[UNK]", "[PAD]", "[CLS]", "[SEP]", "
 _CAMEL = Regex(r"(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})")
 _WORDS = Regex(r"[\p{L}\p{M}]+|\p{N}+")
 _WORDS_AND_MARKS = Regex(r"[\p{L}\p{M}]+|\p{N}+|[^\s\p{L}\p{M}\p{N}_]")
+# A letter that texts hardly ever hold, before each word of a function's head: what stands up to the first round
+# bracket of the first line that is no decorator. The bracket itself becomes a character that ends the head.
+NAME_MARK, _HEAD_END = "\u02ee", "\u0001"
+_HEAD = Regex(r"\A(?:\s*@[^\n]*\n)*[^(\n]*\K\(")
+_WORD_OF_HEAD = Regex(r"(?<![\p{L}\p{M}])(?=\p{L}[^\x01\n]*\x01)")
 # A longer piece is data (base64, hashes), not language.
 _LONGEST_PIECE = 24
 _LARGEST_ALPHABET = 4000
 
 
 def train_word_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
-    """Words and pieces of words without marks, for a bag. `vocabulary` counts rows, `UNKNOWN` among them."""
-    tokenizer = _pieces(_WORDS)
-    return _train(tokenizer, texts, vocabulary, [UNKNOWN])
+    """Words and pieces of words without marks, for a bag. `vocabulary` counts tokens, `UNKNOWN` among them.
+
+    Each has a twin behind them, for words of a function's head (`NAME_MARK` and the same token): see `plain_tokens`.
+    """
+    return _with_names(_train(_pieces(_WORDS), texts, vocabulary, [UNKNOWN]))
+
+
+def plain_tokens(tokenizer: Tokenizer) -> np.ndarray:
+    """Of each token, the one that it is outside of a function's head: itself, or its twin. int64."""
+    known = tokenizer.get_vocab()
+    plain = np.arange(len(known))
+    for token, number in known.items():
+        if len(token) > 1 and token[0] == NAME_MARK:
+            plain[number] = known[token[1:]]
+    return plain
 
 
 def train_marked_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
@@ -59,6 +77,28 @@ def _pieces(words: Regex) -> Tokenizer:
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Split(words, behavior="removed", invert=True)
     return tokenizer
+
+
+def _with_names(tokenizer: Tokenizer) -> Tokenizer:
+    """The same, and words of a function's head are cut as any other, their first piece into its twin."""
+    definition = json.loads(tokenizer.to_str())
+    steps = [
+        normalizers.NFKC(),
+        normalizers.Replace(_HEAD, _HEAD_END),
+        normalizers.Replace(_CAMEL, " "),
+        normalizers.Lowercase(),
+        normalizers.Replace(_WORD_OF_HEAD, NAME_MARK),
+    ]
+    vocabulary, merges = definition["model"]["vocab"], definition["model"]["merges"]
+    plain = [token for token in vocabulary if token != UNKNOWN and NAME_MARK not in token]
+    vocabulary.setdefault(NAME_MARK, len(vocabulary))
+    # The merges with the mark come last, when the word is in its pieces.
+    for token in plain:
+        vocabulary[NAME_MARK + token] = len(vocabulary)
+        merges.append([NAME_MARK, token])
+    named = Tokenizer.from_str(json.dumps(definition))
+    named.normalizer = normalizers.Sequence(steps)
+    return named
 
 
 def _train(tokenizer: Tokenizer, texts: Iterable[str], vocabulary: int, special: list[str]) -> Tokenizer:

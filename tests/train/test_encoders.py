@@ -31,7 +31,7 @@ CPT = {"anchor": ("[", "]"), "positive": ("{", "}")}
 def static(repeats: str = "once") -> StaticEncoder:
     torch.manual_seed(0)
     encoder = StaticEncoder(train_word_tokenizer(TEXTS * 3, 300), 24, 40, repeats)
-    encoder.start_at_idf(np.arange(encoder.rows.shape[0]) % 7, 14)
+    encoder.start_at_idf(np.arange(len(encoder.log_weight)) % 7, 14, name_weight=3.0)
     return encoder
 
 
