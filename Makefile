@@ -8,15 +8,20 @@ EXTRAS := train demo test
 OUTPUT ?= demo-output
 
 # The long tests, in parts that each end within 40 minutes on 2 cores; `make slow-pipelines` runs one.
-PARTS := miners pipelines faults train
+PARTS := miners pipelines faults train hostile
 SLOW_MINUTES := 40
 
-.PHONY: help demo test test-all parts lock $(PARTS:%=slow-%) lint format clean
+# Readers of hostile bytes that `make fuzz` tries, each for so long; a find ends it and is named.
+FUZZED := record_reader http_body archive
+FUZZ_SECONDS ?= 60
+
+.PHONY: help demo test test-all parts lock $(PARTS:%=slow-%) fuzz lint format clean
 
 help:
 	@echo "make demo      mine, dedupe, audit, train and evaluate on real input of this machine"
 	@echo "make test      the tests (within 10 minutes on 2 cores)"
 	@echo "make test-all  the tests and the long ones, which come in parts: $(PARTS:%=slow-%)"
+	@echo "make fuzz      coverage-guided fuzzing of the readers, FUZZ_SECONDS ($(FUZZ_SECONDS)) each"
 	@echo "make lint      ruff: rules and format"
 	@echo "make lock      requirements.lock anew, from setup.py"
 
@@ -55,6 +60,11 @@ test-all: test $(PARTS:%=slow-%)
 
 $(PARTS:%=slow-%): slow-%: $(VENV)/.dataflow
 	timeout $(SLOW_MINUTES)m $(BIN)/python -m pytest -q -m slow tests/$*
+
+# atheris is not in the lock: nothing but this needs it.
+fuzz: $(VENV)/.installed
+	$(PIP) --no-build-isolation --editable '.[fuzz]'
+	for target in $(FUZZED); do $(BIN)/python -m tests.fuzz.run $$target --seconds $(FUZZ_SECONDS) || exit 1; done
 
 parts:
 	@echo $(PARTS)

@@ -101,6 +101,7 @@ setup(
         "trafilatura": ["trafilatura>=2,<3"],
         "bench": ["FastWARC>=2.0.1,<3", "libclang>=18,<19", "trafilatura", "rensa"],
         "fast": ["numba>=0.62"],
+        "fuzz": ["atheris==3.0.0; sys_platform == 'linux' and platform_machine == 'x86_64'"],
         "mteb": ["mteb>=2.26,<3"],
         "faiss": ["faiss-cpu>=1.12"],
         "demo": ["warcio>=1.8,<2"],

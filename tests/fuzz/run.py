@@ -1,13 +1,15 @@
 """Coverage-guided fuzzing of one target for a bounded time: `python -m tests.fuzz.run TARGET [--seconds N]`.
 
-Needs atheris (`pip install .[fuzz]`); Linux on x86-64. Ends with status 0 when nothing was found. Otherwise the input
+Needs atheris (`make fuzz` installs it); Linux on x86-64. Ends with status 0 when nothing was found. Otherwise the input
 lies in the folder that is printed: copy it to `tests/fuzz/found/TARGET/`, where the tests hold it, and mend the reader.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import atheris
@@ -47,9 +49,22 @@ def main() -> None:
             f"-seed={args.seed}",
             "-print_final_stats=1",
         ],
-        TARGETS[args.target],
+        saving(TARGETS[args.target], found),
     )
     atheris.Fuzz()
+
+
+def saving(target: Callable[[bytes], None], folder: Path) -> Callable[[bytes], None]:
+    """The target, with each input that breaks it written down at once: on a busy machine libFuzzer may not come to."""
+
+    def run(data: bytes) -> None:
+        try:
+            target(data)
+        except Exception:
+            (folder / f"broke-{hashlib.sha256(data).hexdigest()[:16]}").write_bytes(data)
+            raise
+
+    return run
 
 
 if __name__ == "__main__":

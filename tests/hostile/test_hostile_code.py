@@ -17,7 +17,7 @@ from tests.hostile.records import ledgers
 from tests.hostile.sources import SOUND, hostile_sources, sample_of
 from tests.hostile.whole_jobs import check_ledgers, rows_by_file
 
-KINDS = ("function", "class", "file")
+KINDS = ("function", "class", "module")
 
 
 def mine(pattern: str, out: Path, workers: int) -> None:
