@@ -240,10 +240,11 @@ def run(argv: Sequence[str] | None = None) -> int:
     rows = found.rows_about + (existing.rows_about if existing else 0)
     partitions = args.partitions or partitions_for(rows, config)
     earlier = existing_units(existing, len(units))
-    given, there = plan(temporary, "units", InputUnit, units), plan(temporary, "existing", ExistingUnit, earlier)
-    finish = FinishDedupe(job, plan(temporary, "job", Job, [job]), layout, given, found.rows, removed)
     watch = watch_passes(layout, units, earlier, partitions)
     with heartbeat(args.output), Progress(job, watch, quiet=args.quiet), run_pipeline(options, temporary) as pipeline:
+        given = plan(temporary, "units", InputUnit, units)
+        there = plan(temporary, "existing", ExistingUnit, earlier)
+        finish = FinishDedupe(job, plan(temporary, "job", Job, [job]), layout, given, found.rows, removed)
         build_graph(pipeline, given, there, layout, finish, partitions, wanted, marked(rows, config), removed)
     clean_after(args.output, temporary)
     print_ledger(args.output, quiet=args.quiet)

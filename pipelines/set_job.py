@@ -155,20 +155,20 @@ def run_set_job(
         print_ledger(args.output, quiet=args.quiet)
         return 0
     run = start_run(args.output, settings, overwrite=args.overwrite, resume=args.resume, resumable=True, temp=args.temp)
-    _delete_unfinished(args.output)
     temporary = storage.join(args.temp or storage.join(args.output, TEMPORARY_FOLDER), run.run_id)
-    storage.delete([temporary])
-    removed = find_removed(dict(zip(inputs.folders, inputs.manifests, strict=True)))
-    planned = plan(temporary, "files", SetFile, files)
-    given = (planned, inputs.folders, inputs.rows, removed)
-    set_job = SetJob(rules, survey, *given, args.output, temporary, args.keep_rejects, args.source)
-    parents = tuple(manifest.as_parent() for manifest in inputs.manifests)
-    job = Job(rules.job, args.output, settings, args.seed, run, parents)
-    finish = FinishSet(set_job, job, plan(temporary, "job", Job, [job]))
-    watch = MarkerWatch(rules.job, args.output, {"write": [file.unit for file in files]})
-    progress = Progress(job, watch, quiet=args.quiet)
-    with heartbeat(args.output), progress, run_pipeline(options) as pipeline:
-        build_graph(pipeline, set_job, finish)
+    with heartbeat(args.output):
+        _delete_unfinished(args.output)
+        storage.delete([temporary])
+        removed = find_removed(dict(zip(inputs.folders, inputs.manifests, strict=True)))
+        planned = plan(temporary, "files", SetFile, files)
+        given = (planned, inputs.folders, inputs.rows, removed)
+        set_job = SetJob(rules, survey, *given, args.output, temporary, args.keep_rejects, args.source)
+        parents = tuple(manifest.as_parent() for manifest in inputs.manifests)
+        job = Job(rules.job, args.output, settings, args.seed, run, parents)
+        finish = FinishSet(set_job, job, plan(temporary, "job", Job, [job]))
+        watch = MarkerWatch(rules.job, args.output, {"write": [file.unit for file in files]})
+        with Progress(job, watch, quiet=args.quiet), run_pipeline(options) as pipeline:
+            build_graph(pipeline, set_job, finish)
     clean_after(args.output, temporary)
     print_ledger(args.output, quiet=args.quiet)
     return 0

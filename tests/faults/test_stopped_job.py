@@ -10,7 +10,9 @@ import pytest
 from tests.faults.whole_jobs import TEMPORARY_MARK, ended, group_of, result, strays, verify, wait_for
 
 
-def stop_and_rerun(job, whole, tmp_path, number: int, fault: str, *, whole_group: bool = False) -> None:
+def stop_and_rerun(job, whole, tmp_path, number: int, fault: str = "", *, whole_group: bool = False) -> None:
+    """Stop it there, by default in the middle of its changes to the folder, and run it to its end."""
+    fault = fault or f"pause:job:{whole.changes // 2}"
     output, paused = tmp_path / "out", tmp_path / "paused"
     process = job.start(output, fault=fault, PAIRMILL_FAULT_PAUSED=str(paused))
     wait_for(paused.exists, process)
@@ -28,14 +30,14 @@ def stop_and_rerun(job, whole, tmp_path, number: int, fault: str, *, whole_group
 
 
 def test_sigterm(jobs, uninterrupted, tmp_path):
-    stop_and_rerun(jobs["mine-web"], uninterrupted("mine-web"), tmp_path, signal.SIGTERM, "pause:job:12")
+    stop_and_rerun(jobs["mine-web"], uninterrupted("mine-web"), tmp_path, signal.SIGTERM)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("name", ["mine-web", "mine-code", "dedupe"])
 def test_every_job(jobs, uninterrupted, tmp_path, name, number):
-    stop_and_rerun(jobs[name], uninterrupted(name), tmp_path, number, "pause:job:12")
+    stop_and_rerun(jobs[name], uninterrupted(name), tmp_path, number)
 
 
 @pytest.mark.slow

@@ -65,7 +65,8 @@ def run_staged(staging: Path, folder: Path) -> None:
     done = subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 0, done.stderr
     came_from = done.stdout.splitlines()
-    assert len(came_from) >= 3 and all(path.startswith(str(installed)) for path in came_from)
+    assert {"schemas", "pipelines"} <= {Path(path).parent.name for path in came_from}
+    assert all(path.startswith(str(installed)) for path in came_from)
 
 
 def check_job(job: str, main: Callable, folder: Path, *flags: str) -> None:
