@@ -13,7 +13,8 @@ same global batches of it, cut into the same tokens, with the same loss (symmetr
   the second forward of the chunks whose graphs pairmill does not keep; the faster of packed rows and of chunks of equal
   lengths.
 
-Each is measured `--steps` times in turn, and the fastest of each counts. Memory is what a process holds beyond what it
+Each is measured `--steps` times, and the fastest counts. On a CPU that others use too, believe the CPU seconds, with
+one thread. Memory is what a process holds beyond what it
 held before its first step: on a GPU torch's peak, on a CPU the peak of resident memory, each side in its own process.
 ``--memory 1024,4096,16384`` measures pairmill's at several batches instead.
 """
@@ -35,17 +36,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
 import numpy as np
-import sentence_transformers
 import torch
 import transformers
 from rich.console import Console
 from rich.table import Table
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
 from tokenizers import Tokenizer
 from transformers import AutoModel, BertConfig, LlamaConfig, PretrainedConfig, PreTrainedTokenizerFast
 
@@ -90,7 +90,7 @@ PARTS = ("pairmill", "peer", "floor")
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one step: seconds by the clock, CPU seconds of the process (pairmill's are the mean of all steps)."""
+    """Of one step: seconds by the clock, CPU seconds of the process."""
 
     wall: float
     cpu: float
@@ -176,6 +176,18 @@ def _texts(folder: str) -> Iterator[tuple[str, str]]:
         yield from zip(*(batch.column(side).to_pylist() for side in SIDES), strict=True)
 
 
+class TimedRun(RunFolder):
+    """A run's folder that notes the process's CPU seconds when a step's line is written."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        object.__setattr__(self, "cpu", [])
+
+    def add_metrics(self, values: Mapping[str, Any]) -> None:
+        super().add_metrics(values)
+        self.cpu.append(time.process_time())
+
+
 def pairmill(bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
     """Steps of the trainer after the first, and what the last one's metrics say."""
     encoder = bench.encoder()
@@ -183,13 +195,13 @@ def pairmill(bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
     learner = Learner(encoder, Temperature().to(bench.device))
     material = Material(bench.recipe, bench.plan, bench.rows, kept_tokens=bench.kept_tokens(encoder))
     with tempfile.TemporaryDirectory() as folder:
-        run = RunFolder(Path(folder))
-        whole = bench.timed(lambda: train(material, learner, run, Origin((), "", ""), quiet=True))
+        run = TimedRun(Path(folder))
+        train(material, learner, run, Origin((), "", ""), quiet=True)
         lines = [json.loads(line) for line in run.metrics.read_text(encoding="utf-8").splitlines()]
     steps = range(1, bench.args.steps + 1)
     tokens = [sum(len(ragged.ids) for ragged in bench.texts(step).values()) for step in steps]
     walls = [count / lines[step]["tokens_per_second"] for step, count in zip(steps, tokens, strict=True)]
-    costs = [Cost(wall, whole.cpu / len(lines)) for wall in walls]
+    costs = [Cost(wall, run.cpu[step] - run.cpu[step - 1]) for step, wall in zip(steps, walls, strict=True)]
     replayed, padded = _replayed(bench, encoder)
     counted = {"real_share": lines[-1]["real_token_share"], "replayed_share": replayed / max(padded, 1)}
     return costs, {**counted, "packed": encoder.is_packed, "metrics": lines[-1]}
@@ -197,6 +209,8 @@ def pairmill(bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
 
 def peer(bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
     """The fastest of its mini-batch sizes."""
+    from sentence_transformers import SentenceTransformer
+
     batch = bench.recipe.batch
     tried = [{"mini_batch_size": size} for size in bench.args.peer_batches]
     tried += [{"mini_batch_size": batch, "mini_batch_num_tokens": size} for size in bench.args.peer_tokens]
@@ -204,11 +218,11 @@ def peer(bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
         bench.encoder().save(Path(folder))
         model = SentenceTransformer(folder, device=str(bench.device)).train()
     features = [_peer_features(bench, step) for step in range(1, bench.args.steps + 1)]
-    part = [{name: value[: max(batch // 4, 2)] for name, value in side.items()} for side in features[0]]
+    warm, part = (_first_rows(features[0], size) for size in (64, max(batch // 4, 2)))
     walls = {}
     for settings in tried:
+        _peer_step(bench, model, warm, settings)()
         if len(tried) > 1:
-            _peer_step(bench, model, part, settings)()
             walls[str(settings)] = bench.timed(_peer_step(bench, model, part, settings)).wall
     best = min(tried, key=lambda settings: walls.get(str(settings), 0.0))
     costs = [bench.timed(_peer_step(bench, model, batch, best)) for batch in features]
@@ -222,12 +236,18 @@ def _peer_features(bench: Bench, step: int) -> list[Features]:
     return [{"input_ids": ids.to(bench.device), "attention_mask": mask.to(bench.device)} for ids, mask in padded]
 
 
+def _first_rows(features: Sequence[Features], count: int) -> list[Features]:
+    return [{name: value[:count] for name, value in side.items()} for side in features]
+
+
 def _peer_step(
     bench: Bench,
-    model: SentenceTransformer,
-    features: Sequence[Mapping[str, torch.Tensor]],
+    model: torch.nn.Module,
+    features: Sequence[Features],
     settings: Mapping[str, int],
 ) -> Callable[[], None]:
+    from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
+
     directions = ("query_to_doc", "doc_to_query")
     loss = CachedMultipleNegativesRankingLoss(
         model, scale=1 / 0.07, directions=directions, partition_mode="per_direction", **settings
@@ -267,8 +287,10 @@ def floor(bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
     if encoders["packed"].pack():
         del encoders["packed"]
     replayed, whole = _replayed(bench, encoders["equal lengths"])
-    for step in range(bench.args.steps + 1):  # the first is not counted
+    for step in range(bench.args.steps + 1):
         texts = bench.texts(step)
+        if not step:  # a few rows, not counted
+            texts = {role: tokens.take(np.arange(min(len(tokens), 256))) for role, tokens in texts.items()}
         for name, encoder in encoders.items():
             chunks = _bare_chunks(encoder, texts, bench.args.chunk_tokens, name == "packed")
             cost = bench.timed(partial(_both_ways, bench, encoder, texts, chunks))
@@ -328,9 +350,8 @@ def measure(bench: Bench, part: str) -> dict[str, Any]:
     _ = bench.plan, bench.encoder()
     before = _memory(bench.device)
     costs, more = WORK[part](bench)
-    best = min(costs, key=lambda cost: cost.wall)
-    rate = bench.plan.batch / best.wall
-    figures = {"seconds": best.wall, "cpu_seconds": best.cpu, "pairs_per_second": rate}
+    best, cpu, pairs = min(costs, key=lambda cost: cost.wall), min(cost.cpu for cost in costs), bench.plan.batch
+    figures = {"seconds": best.wall, "pairs_per_second": pairs / best.wall, "pairs_per_cpu_second": pairs / cpu}
     return {**figures, "peak_memory_mb": (_memory(bench.device, peak=True) - before) / 1e6, **more}
 
 
@@ -362,6 +383,7 @@ def child(given: dict[str, Any]) -> None:
     args = argparse.Namespace(**given)
     torch.set_num_threads(args.threads)
     transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     print(json.dumps(measure(Bench(args, Path(args.folder)), args.part)))
 
 
@@ -370,21 +392,20 @@ def compare(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     found = {part: in_a_process(args, part, folder) for part in PARTS if part in args.only}
     title = f"{args.shape}, batch {args.batch:,}, {args.device}, {args.precision}, gradcache {args.gradcache}"
     names = {"pairmill": "pairmill", "peer": "sentence-transformers", "floor": "floor"}
-    table = Table("", "pairs/s", "seconds", "CPU s", "real tokens", "embedded twice", "peak MB", title=title)
+    table = Table("", "pairs/s", "seconds", "pairs per CPU s", "real tokens", "embedded twice", "peak MB", title=title)
     for part, one in found.items():
         twice = {"peer": 1.0}.get(part, one.get("replayed_share", 0.0))
-        figures = f"{one['pairs_per_second']:,.0f}", f"{one['seconds']:.2f}", f"{one['cpu_seconds']:.2f}"
+        figures = f"{one['pairs_per_second']:,.0f}", f"{one['seconds']:.2f}", f"{one['pairs_per_cpu_second']:,.1f}"
         table.add_row(
             names[part], *figures, f"{one['real_share']:.3f}", f"{twice:.2f}", f"{one['peak_memory_mb']:,.0f}"
         )
     Console(width=110).print(table)
-    ratios = {
-        other: found["pairmill"]["pairs_per_second"] / found[other]["pairs_per_second"]
-        for other in ("peer", "floor")
-        if other in found and "pairmill" in found
-    }
-    for other, ratio in ratios.items():
-        print(f"pairmill beside {names[other]}: {ratio:.2f} times its pairs a second")
+    others = [part for part in found if part != "pairmill" and "pairmill" in found]
+    rates = ("pairs_per_second", "pairs_per_cpu_second")
+    ratios = {part: {rate: found["pairmill"][rate] / found[part][rate] for rate in rates} for part in others}
+    for part, ratio in ratios.items():
+        clock, cpu = (ratio[rate] for rate in rates)
+        print(f"pairmill beside {names[part]}: {clock:.2f} times its pairs a second, {cpu:.2f} by CPU seconds")
     if "peer" in found:
         print(f"sentence-transformers' settings: {found['peer']['settings']}, of {found['peer']['tried']}")
     return {"parts": found, "ratios": ratios}
@@ -449,7 +470,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = (memory if args.memory else compare)(args, Path(folder))
     if args.json:
-        versions = {module.__name__: module.__version__ for module in (torch, transformers, sentence_transformers)}
+        names = ("torch", "transformers", "sentence-transformers")
+        versions = {name: version(name) for name in names if find_spec(name.replace("-", "_"))}
         machine = torch.cuda.get_device_name() if args.device.startswith("cuda") else platform.processor()
         about = {"command": sys.argv, "versions": versions, "machine": machine, "python": platform.python_version()}
         Path(args.json).write_text(json.dumps(about | found, indent=1) + "\n", encoding="utf-8")

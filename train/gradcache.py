@@ -80,13 +80,6 @@ def chunks_of(encoder: Encoder, texts: Mapping[Role, Ragged], budget: int | None
     return found
 
 
-def real_share(encoder: Encoder, texts: Mapping[Role, Ragged], budget: int | None) -> float:
-    """The share of the tokens computed that are of texts and their delimiters, not padding."""
-    real = sum(len(tokens.ids) + len(tokens) * encoder.frame_tokens(SIDE_OF[role]) for role, tokens in texts.items())
-    padded = real if encoder.is_packed else sum(chunk.tokens for chunk in chunks_of(encoder, texts, budget))
-    return real / max(padded, 1)
-
-
 def embed_and_backward(
     encoder: Encoder, texts: Mapping[Role, Ragged], loss_of: LossFunction, budget: int | None, kept: int = 0
 ) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from train.encoder import SIDE_OF, Encoder, Role
 from train.gradcache import RandomState, chunks_of
-from train.loss import BLOCK_ROWS
+from train.loss import BLOCK_CELLS
 from train.processes import Processes
 from train.ragged import Ragged
 from train.recipe import Recipe
@@ -120,7 +120,7 @@ def _room(recipe: Recipe, encoder: Encoder, measured: GraphBytes, texts: int) ->
     torch.cuda.empty_cache()
     free = torch.cuda.mem_get_info(encoder.device)[0]
     vectors = 4 * texts * encoder.dimension * 4
-    blocks = 2 * BLOCK_ROWS * texts * 4
+    blocks = 2 * BLOCK_CELLS * 4
     taken = _STATES * _trained_bytes(encoder) + _WORKING_GRAPHS * measured.largest + vectors + blocks
     return max(_USED_OF_FREE * free - taken, 0.0)
 

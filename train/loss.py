@@ -31,6 +31,8 @@ from train.processes import ALONE, Processes
 INITIAL_TEMPERATURE = 0.07
 HIGHEST_LOG_SCALE = math.log(100.0)
 BLOCK_ROWS = 512
+BLOCK_CELLS = 1 << 21
+"""Logits at a time: memory for them does not grow with the batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def info_nce(
     negatives: Tensor | None = None,
     kind: str = "symmetric",
     processes: Processes = ALONE,
-    block: int = BLOCK_ROWS,
+    block: int | None = None,
     tally: Tally | None = None,
 ) -> tuple[Tensor, float]:
     """The loss of the global batch (a scalar) and the share of its negatives' logits that were masked.
@@ -114,14 +116,17 @@ def info_nce(
     wide = torch.promote_types(anchors.dtype, torch.float32)
     x, y = F.normalize(anchors.to(wide), dim=-1), F.normalize(positives.to(wide), dim=-1)
     z = x.new_zeros((0, x.shape[1])) if negatives is None else F.normalize(negatives.to(wide), dim=-1)
+    block = block or max(min(BLOCK_ROWS, BLOCK_CELLS // max(len(x) * processes.size, 1)), 1)
     start = processes.first_row(len(x), x.device)
     # A batch in which no two rows share anything, the usual one, needs no mask at all.
     masked = 0
-    if known is not None and _shares_anything(known):
+    if known is not None and shares_anything(known):
         masked = _count_masked(known, start, start + len(x), block)
     mask = _Mask(known if masked else None, start)
     with torch.autocast(x.device.type, enabled=False):
         loss = _BlockedInfoNCE.apply(x, y, z, scale.to(wide), kind, mask, processes, block, tally)
+    if known is None:  # of all processes alike, and nothing to wait for
+        return loss, 0.0
     counts = processes.sum(torch.tensor([masked, len(x), len(z)], dtype=torch.int64, device=x.device)).tolist()
     return loss, counts[0] / max(counts[1] * (counts[1] - 1 + counts[2]), 1)
 
@@ -162,7 +167,7 @@ class _Mask:
             logits[where[0].to(logits.device), where[1].to(logits.device)] = -math.inf
 
 
-def _shares_anything(known: Identity) -> bool:
+def shares_anything(known: Identity) -> bool:
     """Whether any value of hashes (both sides together) or of clusters stands twice, or a hard negative is known."""
     if known.negative_cells is not None and len(known.negative_cells[0]):
         return True
