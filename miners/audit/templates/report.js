@@ -46,9 +46,22 @@
     if (key) showDrop(key);
   });
 
-  const plots = [...document.querySelectorAll(".plot")];
-  plots.forEach((plot) => { draw(plot); listen(plot); });
-  dark.addEventListener("change", () => plots.forEach(draw));
+  // A chart is drawn when it comes near: all at once would keep the page from answering for seconds.
+  const plots = [...document.querySelectorAll(".plot")], drawn = new Set();
+  const show = (plot) => {
+    if (drawn.has(plot)) return;
+    drawn.add(plot);
+    draw(plot);
+    listen(plot);
+  };
+  const near = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (isIntersecting) { near.unobserve(target); show(target); }
+    }
+  }, { rootMargin: "600px" });
+  plots.forEach((plot) => near.observe(plot));
+  dark.addEventListener("change", () => drawn.forEach(draw));
+  addEventListener("beforeprint", () => plots.forEach(show));
 
   // The samples: a search over all their text, and a choice in every list.
   const PAGE = 20;
