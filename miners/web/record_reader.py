@@ -51,6 +51,8 @@ def read_records(
     """
     limits = limits or Limits()
     window = ByteWindow(file)
+    if end is not None and end <= start:
+        return
     try:
         if not window.at(0, 1):
             return
