@@ -5,6 +5,8 @@ In: the packages `manpages`, `manpages-dev` and their translations, fetched by a
 
 - `retrieval/`, in BEIR's layout: a query is a section of a translated manual, the right document the same section in
   English among all English sections; each query says its `language`, and its manual as `group`;
+- `retrieval-own-words/`: the same queries without the words and numbers that the right document has too, so that names
+  and options, which no translator touches, give nothing away;
 - `classification/`, labelled texts: the longest section of a manual, and as its label the chapter that the manual is of
   (1 commands, 2 system calls, 3 library functions, 5 files, 7 miscellany, 8 administration).
 
@@ -12,7 +14,7 @@ Two sections are the same when both manuals have the same number of sections and
 number of paragraphs: translations are made from the English source, paragraph by paragraph. Names and synopses, texts
 that several manuals share and texts that were left in English are not taken. The same packages give the same files.
 
-  pairmill evaluate MODEL --beir manuals/retrieval --probe manuals/classification
+  pairmill evaluate MODEL --beir manuals/retrieval manuals/retrieval-own-words --probe manuals/classification
   pairmill evaluate MODEL --probe manuals/classification --probe-train-language en
 """
 
@@ -40,15 +42,14 @@ LANGUAGES = ("de", "fr", "es", "ja")
 CHAPTERS = ("1", "2", "3", "5", "7", "8")
 FIRST_TAKEN = 2
 """Sections before it are the name and the synopsis."""
-FEWEST_CHARS = {"ja": 80}
-FEWEST_CHARS_ELSEWHERE = 200
-MOST_CHARS = {"ja": 700}
-MOST_CHARS_ELSEWHERE = 1500
+FEWEST_CHARS = defaultdict(lambda: 200, ja=80)
+MOST_CHARS = defaultdict(lambda: 1500, ja=700)
 """Japanese says the same in fewer than half the characters."""
 FEWEST_TRAINED, FEWEST_TESTED = 15, 5
 TESTED_PERCENT = 40
 MANUAL_NAME = re.compile(r"(?P<name>.+)\.(?P<chapter>[1-8])\.gz")
 
+WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-ÿ]+|\d+")
 BLOCKS = ("p", "dt", "dd", "li")
 
 
@@ -131,14 +132,13 @@ def paragraphs(section: ElementTree.Element) -> Iterator[str]:
 
 def joined(blocks: Iterable[str], language: str) -> str | None:
     """The blocks, as many as fit whole, as one text; None where that is too short to be a passage."""
-    most = MOST_CHARS.get(language, MOST_CHARS_ELSEWHERE)
+    most = MOST_CHARS[language]
     text = ""
     for block in filter(None, blocks):
         if text and len(text) + 1 + len(block) > most:
             break
         text = f"{text} {block}".strip()
-    fewest = FEWEST_CHARS.get(language, FEWEST_CHARS_ELSEWHERE)
-    return text[:most] if len(text) >= fewest else None
+    return text[:most] if len(text) >= FEWEST_CHARS[language] else None
 
 
 def english_sections(manuals: Mapping[str, Manual]) -> dict[tuple[str, int], str]:
@@ -178,24 +178,39 @@ def hash_of(text: str) -> int:
     return xxhash.xxh3_64_intdigest(text.encode())
 
 
+def in_own_words(text: str, english: str) -> str:
+    """The text without the words and numbers that its English section has too: names, options, years."""
+    known = set(WORD.findall(english.casefold()))
+    left = WORD.sub(lambda found: "" if found[0].casefold() in known else found[0], text)
+    return " ".join(left.split())
+
+
 def write_retrieval(folder: Path, manuals: Mapping[str, Mapping[str, Manual]], most_queries: int) -> None:
+    """Two sets of the same queries: as they are, and (`-own-words`) without the words of the right document."""
     texts = english_sections(manuals[ENGLISH])
-    queries, judged = [], []
+    queries = []
     for language in sorted(manuals.keys() - {ENGLISH}):
         found = list(translated_sections(manuals[ENGLISH], texts, manuals[language], language))
         found.sort(key=lambda one: hash_of(f"{one[0]} {one[1]}"))
         for name, place, text in found[:most_queries]:
-            query = f"{language}/{name}#{place}"
-            queries.append({"_id": query, "text": text, "language": language, "metadata": {"group": name}})
-            judged.append(f"{query}\t{name}#{place}\t1")
+            query = {"_id": f"{language}/{name}#{place}", "text": text, "language": language}
+            queries.append((query | {"metadata": {"group": name}}, texts[name, place]))
         print(f"retrieval: {language}, {min(len(found), most_queries):,} of {len(found):,} sections")
     print(f"retrieval: {len(texts):,} English sections to choose from")
     documents = [{"_id": f"{name}#{place}", "title": "", "text": text} for (name, place), text in sorted(texts.items())]
+    write_beir(folder, documents, [query for query, _ in queries])
+    own = [query | {"text": in_own_words(query["text"], english)} for query, english in queries]
+    own = [query for query in own if len(query["text"]) >= FEWEST_CHARS[query["language"]]]
+    write_beir(folder.with_name(f"{folder.name}-own-words"), documents, own)
+
+
+def write_beir(folder: Path, documents: Iterable[Mapping[str, Any]], queries: list[dict[str, Any]]) -> None:
     write_lines(folder / "corpus.jsonl", documents)
     write_lines(folder / "queries.jsonl", queries)
     (folder / "qrels").mkdir(exist_ok=True)
-    head = "query-id\tcorpus-id\tscore"
-    (folder / "qrels" / "test.tsv").write_text("\n".join([head, *judged]) + "\n", encoding="utf-8")
+    judged = [f"{query['_id']}\t{query['_id'].partition('/')[2]}\t1" for query in queries]
+    lines = ["query-id\tcorpus-id\tscore", *judged]
+    (folder / "qrels" / "test.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def write_classification(folder: Path, manuals: Mapping[str, Mapping[str, Manual]]) -> None:
