@@ -76,6 +76,13 @@ BERT = {
     "bert-base": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072},
 }
 LLAMA = {
+    "tiny-decoder": {
+        "hidden_size": 96,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 3,
+        "num_key_value_heads": 1,
+        "intermediate_size": 256,
+    },
     "smollm2": {
         "hidden_size": 576,
         "num_hidden_layers": 30,

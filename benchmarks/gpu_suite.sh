@@ -46,7 +46,7 @@ if [[ $DRY ]]; then
     "$PYTHON" benchmarks/toy_pair_set.py "$PAIRS" || exit 1
   fi
   LIMIT=1800 # a busy CPU takes its time
-  DEVICE=cpu BERT=tiny LLAMA=tiny BATCH=64 PEER_BATCH=32 MEMORY=32,64 PRECISION=float32 STEPS=4 FLOAT=bfloat16
+  DEVICE=cpu BERT=tiny LLAMA=tiny-decoder BATCH=64 PEER_BATCH=32 MEMORY=32,64 PRECISION=float32 STEPS=4 FLOAT=bfloat16
   LENGTHS=(--anchor-length 24 --positive-length 40)
   SHORT=(--anchor-length 16 --positive-length 24)
 else
@@ -88,7 +88,7 @@ part() {
       ;;
     precision) # the losses of the same steps in float32 and bfloat16
       timeout "$SECONDS_A_PART" "$PYTHON" benchmarks/bench_precision.py --pairs "$PAIRS" --device "$DEVICE" \
-        --steps "$STEPS" --precision "$FLOAT" --json "$OUT/gpu-precision.json"
+        --batch "$PEER_BATCH" --steps "$STEPS" --precision "$FLOAT" --json "$OUT/gpu-precision.json"
       ;;
     compile) # torch.compile on and off, both padded
       SECONDS_A_PART=$((LIMIT / 2))

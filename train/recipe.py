@@ -105,6 +105,8 @@ class Recipe:
     """Times that a pair is seen on average; None where `steps` says it."""
     steps: int | None = None
     learning_rate: float = 1e-4
+    vector_learning_rate: float | None = None
+    """Of biases, norms and token weights; None: `learning_rate`."""
     temperature_learning_rate: float | None = None
     """None: `learning_rate`."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
@@ -240,6 +242,7 @@ _POSITIVE = (
     "epochs",
     "steps",
     "learning_rate",
+    "vector_learning_rate",
     "temperature_learning_rate",
     "clip",
     "initial_temperature",

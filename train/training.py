@@ -28,7 +28,7 @@ from train.batch_plan import BatchPlan, Step
 from train.encoder import SIDES, Encoder, Role
 from train.gradcache import embed_and_backward
 from train.journal import Journal
-from train.loss import Identity, Tally, Temperature, matryoshka_info_nce
+from train.loss import Identity, Tally, Temperature, matryoshka_info_nce, shares_anything
 from train.processes import ALONE, Processes
 from train.progress import Meter
 from train.ragged import Ragged
@@ -62,7 +62,8 @@ class Inputs:
 
     step: Step
     texts: dict[Role, Ragged]
-    known: Identity
+    known: Identity | None
+    """None where no two rows share anything, as in most batches: the loss then asks the device nothing."""
 
 
 class Learner(nn.Module):
@@ -107,7 +108,7 @@ class Result:
 def make_optimizer(learner: Learner, recipe: Recipe) -> torch.optim.AdamW:
     """AdamW over what is trainable; ValueError where the encoder has nothing to train.
 
-    Vectors (biases, norms, token weights) are not decayed; the temperature has its own rate.
+    Vectors (biases, norms, token weights) are not decayed; they and the temperature have their own rates.
     """
     wanted = [p for p in learner.encoder.parameters() if p.requires_grad]
     if not wanted:
@@ -119,7 +120,11 @@ def make_optimizer(learner: Learner, recipe: Recipe) -> torch.optim.AdamW:
             "rate": recipe.learning_rate,
             "weight_decay": recipe.weight_decay,
         },
-        {"params": [p for p in wanted if p.ndim <= 1], "rate": recipe.learning_rate, "weight_decay": 0.0},
+        {
+            "params": [p for p in wanted if p.ndim <= 1],
+            "rate": recipe.vector_learning_rate or recipe.learning_rate,
+            "weight_decay": 0.0,
+        },
         {
             "params": [p for p in learner.temperature.parameters() if p.requires_grad],
             "rate": temperature_rate,
@@ -225,7 +230,8 @@ class _Pen:
 def _inputs(material: Material, number: int) -> Inputs:
     step = material.plan.step(number)
     texts = texts_of(material.rows, step, material.processes)
-    return Inputs(step, texts, material.rows.identity(step.rows, step.negatives))
+    known = material.rows.identity(step.rows, step.negatives)
+    return Inputs(step, texts, known if shares_anything(known) else None)
 
 
 def _take_step(
@@ -239,7 +245,8 @@ def _take_step(
 ) -> None:
     """One step; its figures go to the log."""
     recipe, processes, device = material.recipe, material.processes, learner.encoder.device
-    known, tally, masked_share = inputs.known.to(device), Tally(), 0.0
+    known = inputs.known.to(device) if inputs.known else None
+    tally, masked_share = Tally(), 0.0
 
     def loss_of(vectors: Mapping[Role, Tensor]) -> Tensor:
         nonlocal masked_share
