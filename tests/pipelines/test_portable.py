@@ -106,6 +106,7 @@ def test_workers_in_a_pool(tmp_path, make_pair_set, server):
         same_result("dedupe", dedupe.main, tmp_path, given, outside)
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_there_is_told(tmp_path, make_pair_set, server):
     given = make_pair_set(40)
     (data,) = (given / "data").iterdir()
