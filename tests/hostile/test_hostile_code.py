@@ -25,7 +25,7 @@ def mine(pattern: str, out: Path, workers: int) -> None:
     assert main([*args, "--quiet", "--workers", str(workers)]) == 0
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [30, pytest.param(500, marks=pytest.mark.slow)])
 def test_damaged_archives_cost_themselves_and_never_their_neighbours(count, tmp_path):
     files = write(hostile_archives(count), tmp_path / "in")
     mine(str(tmp_path / "in" / "*"), tmp_path / "out", 1 if count < 100 else 2)
@@ -41,7 +41,7 @@ def test_damaged_archives_cost_themselves_and_never_their_neighbours(count, tmp_
         assert not any(part in ("", "..") for path in paths for part in path.split("/")), name
 
 
-@pytest.mark.parametrize("count", [96, pytest.param(800, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [32, pytest.param(800, marks=pytest.mark.slow)])
 def test_damaged_sources_cost_themselves_and_never_their_neighbours(count, tmp_path):
     """A repository a language, its sound file beside the harmed ones; what that gives alone, it gives among them."""
     harmed, sound = tmp_path / "harmed", tmp_path / "sound"

@@ -30,7 +30,7 @@ def check_skipped_bytes(name: str, data: bytes) -> int:
     return sum(isinstance(item, Damage) for item in items)
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(900, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [30, pytest.param(900, marks=pytest.mark.slow)])
 def test_damaged_crawls_cost_themselves_and_never_their_neighbours(count, tmp_path):
     files = write(hostile_crawls(count), tmp_path / "in")
     mine(tmp_path / "in", tmp_path / "out", 1 if count < 100 else 2)
