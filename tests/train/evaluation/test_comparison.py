@@ -96,6 +96,7 @@ def two(tmp_path_factory: pytest.TempPathFactory, pair_set: Path, model: Path) -
     return small, model
 
 
+@pytest.mark.slow
 def test_models_and_results_give_the_same_differences(two, pair_set, tmp_path, capsys):
     small, large = two
     flags = ["--data", str(pair_set), "--protocol", "csn-full", "--strip-comments", "--device", "cpu", "--quiet"]
