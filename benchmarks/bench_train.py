@@ -89,7 +89,7 @@ LLAMA = {
         "num_attention_heads": 9,
         "num_key_value_heads": 3,
         "intermediate_size": 1536,
-    }
+    },
 }
 Features = dict[str, torch.Tensor]
 PARTS = ("pairmill", "peer", "floor")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from apache_beam.io.filesystem import BeamIOError
@@ -175,3 +176,17 @@ def strict_storage(tmp_path: Path) -> Callable[[str], str]:
     """Gives the address of a folder on a file system that is not local and refuses to overwrite."""
     StrictFileSystem.root = str(tmp_path / "strict")
     return lambda name: f"strict://{name}"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless browser of this machine, PAIRMILL_BROWSER or one that is installed; skips where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    path = os.environ.get("PAIRMILL_BROWSER") or next(filter(None, map(shutil.which, names)), None)
+    if not path:
+        pytest.skip("no Chromium is installed, and PAIRMILL_BROWSER names none")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()

@@ -11,6 +11,7 @@ import pytest
 from tests.faults.whole_jobs import ended, group_of, result, strays, verify, wait_for
 
 JOBS = ("mine-web", "mine-code", "dedupe")
+ONE_IS_QUICK = ["mine-web", *(pytest.param(name, marks=pytest.mark.slow) for name in JOBS[1:])]
 GONE_SECONDS = 30
 
 
@@ -38,7 +39,7 @@ def finish(job, whole, output, *flags: str) -> None:
     assert strays(output) == []
 
 
-@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("name", ONE_IS_QUICK)
 def test_killed_twice(jobs, uninterrupted, tmp_path, name):
     """At the first moment, then in the rerun at the second, which lies before the end of what is left to do."""
     job, whole = jobs[name], uninterrupted(name)
@@ -77,6 +78,7 @@ def test_killed_by_the_clock(jobs, uninterrupted, tmp_path, name):
         finish(job, whole, output, *flags)
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_a_killed_job(jobs, uninterrupted, tmp_path):
     """A worker that went on would write into the folder that the rerun has taken."""
     output, paused = tmp_path / "out", tmp_path / "paused"

@@ -72,6 +72,7 @@ def test_figures_are_those_of_the_set(make_pair_set, audit, tmp_path):
     assert "<script>alert" not in html and "&lt;script&gt;" in html
 
 
+@pytest.mark.slow
 def test_workers_and_files_change_nothing(make_pair_set, audit, tmp_path):
     folder = make_pair_set(planted(), files=4)
     _, one = audit(folder, "--workers", "1")

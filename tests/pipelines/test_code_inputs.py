@@ -80,6 +80,7 @@ def test_clones_give_the_rows_of_the_folder(repository, tmp_path):
     assert not list((tmp_path / "scratch").iterdir())
 
 
+@pytest.mark.slow
 def test_clones_over_http_in_worker_processes(repository, tmp_path):
     """Dumb HTTP knows no shallow clone: the job says so, for each of them, and goes on."""
     git(tmp_path, "clone", "-q", "--bare", str(repository), str(tmp_path / "o" / "email.git"))

@@ -247,6 +247,7 @@ def test_the_same_rows_with_any_number_of_workers_and_after_a_stop(supervised_fi
     assert manifest["data_id"] == found[0]["data_id"] and not (tmp_path / "again" / "_temp").exists()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_does_without_the_temporary_files_that_are_gone(supervised_files, tmp_path, monkeypatch):
     folder = supervised_files.msmarco(10)
     arguments = ["--input", str(folder), "--output", str(tmp_path / "out"), "--temp", str(tmp_path / "temp"), "--quiet"]

@@ -374,6 +374,7 @@ def test_a_process_that_is_killed_while_files_take_their_places(tmp_path: Path, 
     assert read_manifest(str(clean)).ledger["stages"]["removal"]["dropped"] == {"id": len(ids)}
 
 
+@pytest.mark.slow
 def test_another_file_system_and_two_workers(tmp_path: Path, clean: Path, strict_storage) -> None:
     ids = [row["row_id"] for row in rows_of(clean)][::7]
     asked = listed(tmp_path / "ids", *ids)

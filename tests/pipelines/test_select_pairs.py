@@ -173,6 +173,7 @@ def test_balance_takes_the_rarest_value_as_its_measure_and_says_so(
     assert read_manifest(out).ledger["notes"]["rows_per_group_train"] >= 1
 
 
+@pytest.mark.slow
 def test_the_same_rows_with_two_workers_and_from_other_files(
     clean: Path, tmp_path: Path, make_pair_set: Callable
 ) -> None:

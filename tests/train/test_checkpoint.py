@@ -88,7 +88,7 @@ def test_the_best_checkpoint_becomes_the_model(make_pair_set, tmp_path):
     pairs = code_pairs(160)
     data = str(make_pair_set(pairs[:120], validation=pairs[120:]))
     more = ["--set", "evaluate=true", "--set", "export=best", "--set", "checkpoint_every=4", "--set", "learning_rate=3"]
-    more += ["--set", "keep_checkpoints=1"]
+    more += ["--set", "vector_learning_rate=3", "--set", "keep_checkpoints=1"]
     assert main(["--data", data, *STATIC, *more, "--steps", "16", "--output", str(tmp_path / "run"), "--quiet"]) == 0
     scores = {line["step"]: line["eval"]["mrr"] for line in metrics(tmp_path / "run") if "eval" in line}
     assert sorted(scores) == [3, 7, 11, 15]

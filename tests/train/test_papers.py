@@ -161,7 +161,7 @@ def test_a_resumed_run_is_the_run_that_was_not_broken(trainable, bloom_base, har
     take = train.training._take_step
 
     def break_at_three(*values):
-        if values[3] == 3:
+        if values[4] == 3:
             raise RuntimeError("the power failed")
         return take(*values)
 

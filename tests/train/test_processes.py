@@ -48,6 +48,7 @@ def test_shares_are_the_rows_in_order(rows):
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
+@pytest.mark.slow
 def test_a_run_is_the_same_on_three_processes_and_goes_on_with_one(make_pair_set, tmp_path):
     """The same batches, losses to rounding; the checkpoint of three processes is resumed by one."""
     data = make_pair_set(90)
@@ -69,6 +70,7 @@ def test_a_run_is_the_same_on_three_processes_and_goes_on_with_one(make_pair_set
         np.testing.assert_allclose(weights(tmp_path / "three")[name], value, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_more_processes_than_pairs_of_a_step(make_pair_set, tmp_path):
     """A process without rows takes part in every exchange."""
     data = make_pair_set(3)

@@ -1,11 +1,8 @@
 """The page in a real browser: it opens from disk without a request or an error, and its parts do what they say."""
 
-import os
 import re
-import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from miners.audit.figures import audit_figures, wanted_places
 from miners.audit.report import render_report
@@ -17,21 +14,8 @@ from schemas.pair import Provenance, make_pair, pairs_to_table
 from schemas.rejects import Reject, rejects_to_table
 from tests.miners.audit.conftest import planted_pairs
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HOSTILE = "</script><script>window.hostile = 1</script><img src=x onerror='window.hostile = 1'>"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 800}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A headless browser of this machine, PAIRMILL_BROWSER or one that is installed; skips where there is none."""
-    path = os.environ.get("PAIRMILL_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not path:
-        pytest.skip("no Chromium is installed, and PAIRMILL_BROWSER names none")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        started.close()
 
 
 def hostile_pair():
@@ -86,7 +70,7 @@ def opened(browser, page_file):
     page.on("request", lambda request: page.requests.append(request.url))
     page.on("console", lambda message: page.complaints.append(message.text))
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.goto(page_file.as_uri())
+    page.goto(page_file.as_uri(), timeout=120_000)
     page.wait_for_selector("html[data-ready]", timeout=60_000)
     page.set_default_timeout(20_000)
     yield page
@@ -211,7 +195,7 @@ def test_a_narrow_page_does_not_run_over(opened):
 def test_without_scripts_the_samples_stand_there(browser, page_file):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(page_file.as_uri())
+    page.goto(page_file.as_uri(), timeout=120_000)
     assert page.locator("#cards > article:visible").count() > 20
     assert page.locator("noscript").inner_text()
     context.close()

@@ -183,6 +183,7 @@ def test_what_stays_beside_a_near_row_of_the_earlier_set_takes_its_cluster(
     assert middle.row_id not in kept and kept[last.row_id] == theirs
 
 
+@pytest.mark.slow
 def test_workers_change_nothing_of_an_increment(tmp_path: Path, old: Path, make_pair_set: MakePairSet) -> None:
     rng = random.Random(5)
     known = rows(old)

@@ -47,6 +47,7 @@ def scores(tmp_path, encoder, monkeypatch, *names):
     return json.loads(output.read_text())
 
 
+@pytest.mark.slow
 def test_scores_are_the_librarys(library, monkeypatch):
     import mteb
 

@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.train.report.conftest import HOSTILE
 from train.evaluate import main
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = os.environ.get("PAIRMILL_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not path:
-        pytest.skip("no Chromium is installed, and PAIRMILL_BROWSER names none")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +23,7 @@ def opened(browser, page_file):
     page.on("request", lambda request: page.requests.append(request.url))
     page.on("console", lambda message: page.complaints.append(message.text))
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.goto(page_file.as_uri())
+    page.goto(page_file.as_uri(), timeout=120_000)
     page.wait_for_selector("html[data-ready]", timeout=120_000)
     yield page
     context.close()
