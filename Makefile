@@ -8,7 +8,7 @@ EXTRAS := train demo test
 OUTPUT ?= demo-output
 
 # The long tests, in parts that each end within 40 minutes on 2 cores; `make slow-pipelines` runs one.
-PARTS := miners pipelines faults train hostile
+PARTS := hostile pipelines faults miners train
 SLOW_MINUTES := 40
 
 # Readers of hostile bytes that `make fuzz` tries, each for so long; a find ends it and is named.
