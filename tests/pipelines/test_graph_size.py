@@ -26,8 +26,8 @@ from pipelines.unit_sums import BATCH_UNITS, UnitSums, batch_of
 from schemas.ledger import LedgerError
 
 FEW = 10
-NOISE = 64
-"""Bytes by which a graph may grow: counts have more digits."""
+NOISE = 512
+"""Bytes by which a graph may grow: counts have more digits, and what is pickled is compressed."""
 
 
 def file_info(number: int) -> FileInfo:

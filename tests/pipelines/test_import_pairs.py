@@ -140,6 +140,7 @@ def test_snli(supervised_files, tmp_path, layout):
     assert stages(manifest)["record"] == {"neutral": 1, "no_gold_label": 1, "no_positive": 1, "not_sampled": 1}
 
 
+@pytest.mark.slow
 def test_multinli_and_seeds(supervised_files, tmp_path):
     header = ["index", "promptID", "pairID", "genre", "sentence1", "sentence2", "label1", "gold_label"]
     rows = [
@@ -277,6 +278,7 @@ def test_a_set_without_rows(supervised_files, tmp_path):
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["files"] == []
 
 
+@pytest.mark.slow
 def test_dry_run_estimates_what_the_job_then_writes(supervised_files, tmp_path, capsys):
     folder = supervised_files.msmarco(300)
     lines = [json.dumps({"anchor": f"question {i}", "positive": f"answer {i * 7919}"}) for i in range(2000)]

@@ -105,6 +105,7 @@ def test_http_gives_the_rows_that_the_disk_gives(server, tmp_path):
     assert ids[0] == ids[1]
 
 
+@pytest.mark.slow
 def test_two_workers_read_over_http(server, tmp_path):
     out = tmp_path / "out"
     inputs = [f"{server.url}/{name}" for name in server.files]
