@@ -190,3 +190,23 @@ def browser() -> Iterator[Any]:
         started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module")
+def open_page(browser: Any) -> Iterator[Callable[[Path], Any]]:
+    """`open_page(file)` opens it from disk, on a light screen, with every `requests` and `complaints` of the page."""
+    contexts = []
+
+    def opened(file: Path) -> Any:
+        contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light"))
+        page = contexts[-1].new_page()
+        page.requests, page.complaints = [], []
+        page.on("request", lambda request: page.requests.append(request.url))
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.goto(file.as_uri(), timeout=120_000)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()

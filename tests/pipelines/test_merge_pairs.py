@@ -18,10 +18,11 @@ from pipelines import dedupe, merge_pairs, remove, select_pairs
 from pipelines.input_sets import SetFile
 from pipelines.merging import Merging, joined_clusters
 from pipelines.removed_rows import NOTHING_REMOVED
-from schemas import Pair, Provenance, make_pair, verify
+from schemas import Pair, verify
 from schemas.manifest import Manifest
 from schemas.pair import SPLITS, pairs_to_table
 from schemas.pair_set import read_manifest, read_pair_set
+from tests.pipelines.made_pairs import pair
 
 MakePairSet = Callable[..., Path]
 WORDS = [f"word{i}" for i in range(3000)]
@@ -30,18 +31,6 @@ SHARES = ("--validation-share", "0.2", "--test-share", "0.2", "--quiet")
 
 def text(rng: random.Random) -> str:
     return " ".join(rng.choices(WORDS, k=25))
-
-
-def pair(anchor: str, positive: str, place: int, group: str, name: str = "file") -> Pair:
-    return make_pair(
-        kind="neighbor_text",
-        language="en",
-        anchor=anchor,
-        positive=positive,
-        place=(name, place),
-        group=group,
-        provenance=Provenance(),
-    )
 
 
 def merge(output: Path, *inputs: Path, flags: tuple[str, ...] = (), status: int = 0) -> Path:

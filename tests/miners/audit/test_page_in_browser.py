@@ -62,19 +62,12 @@ def page_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def opened(browser, page_file):
+def opened(open_page, page_file):
     """The page opened once, with everything that it asked for and complained of."""
-    context = browser.new_context(viewport=WIDE, color_scheme="light")
-    page = context.new_page()
-    page.requests, page.complaints = [], []
-    page.on("request", lambda request: page.requests.append(request.url))
-    page.on("console", lambda message: page.complaints.append(message.text))
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.goto(page_file.as_uri(), timeout=120_000)
+    page = open_page(page_file)
     page.wait_for_selector("html[data-ready]", timeout=60_000)
     page.set_default_timeout(20_000)
-    yield page
-    context.close()
+    return page
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import pytest
 from miners.near_duplicates.words import words
 from pipelines import dedupe
 from schemas import verify
-from schemas.pair import Pair, Provenance, make_pair
 from schemas.pair_set import read_manifest, read_pair_set
 from schemas.split import split_of
+from tests.pipelines.made_pairs import pair
 
 MakePairSet = Callable[..., Path]
 VOCABULARY = [f"word{i}" for i in range(4000)]
@@ -25,18 +25,6 @@ SPLITS = ("--validation-share", "0.2", "--test-share", "0.2", "--quiet")
 
 def text(rng: random.Random, count: int) -> str:
     return " ".join(rng.choices(VOCABULARY, k=count))
-
-
-def pair(anchor: str, positive: str, place: int, group: str, name: str = "file") -> Pair:
-    return make_pair(
-        kind="neighbor_text",
-        language="en",
-        anchor=anchor,
-        positive=positive,
-        place=(name, place),
-        group=group,
-        provenance=Provenance(),
-    )
 
 
 def edited(rng: random.Random, side: str, edits: int) -> str:

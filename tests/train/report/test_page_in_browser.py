@@ -16,17 +16,10 @@ def page_file(studies, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def opened(browser, page_file):
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
-    page = context.new_page()
-    page.requests, page.complaints = [], []
-    page.on("request", lambda request: page.requests.append(request.url))
-    page.on("console", lambda message: page.complaints.append(message.text))
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.goto(page_file.as_uri(), timeout=120_000)
+def opened(open_page, page_file):
+    page = open_page(page_file)
     page.wait_for_selector("html[data-ready]", timeout=120_000)
-    yield page
-    context.close()
+    return page
 
 
 def test_it_opens_from_disk_without_a_request_or_an_error(opened, page_file):
