@@ -29,16 +29,26 @@ _FOUND_IN = ("file", "metadata", "notice", "tag")
 _PLACE = ("provenance.repo", "provenance.revision", "provenance.license")
 
 
-def _counted(batch: pa.RecordBatch) -> Iterator[Attribution]:
-    """One line for each repository, revision and licence of a batch of rows, with nothing of where it is stated."""
-    place = batch.column("provenance")
-    columns = {name: pc.struct_field(place, name) for name in ("repo", "revision", "license")}
-    counts = pa.table(columns).group_by(list(columns)).aggregate([([], "count_all")]).to_pylist()
-    for line in counts:
-        if line["repo"] is not None:
-            yield Attribution(
-                line["repo"], line["revision"] or "", line["license"] or UNKNOWN, "", "", "", line["count_all"]
-            )
+def _counted(path: str) -> pa.Table:
+    """The rows of a data file counted by repository, revision and licence; rows of no repository are not."""
+    names = ["repo", "revision", "license"]
+    counts = [pa.schema([*((name, pa.string()) for name in names), ("rows", pa.int64())]).empty_table()]
+    with storage.open_read(path) as file:
+        for batch in pq.ParquetFile(file).iter_batches(columns=list(_PLACE)):
+            place = batch.column("provenance")
+            columns = {name: pc.struct_field(place, name).cast(pa.string()) for name in names}
+            found = pa.table(columns).group_by(names).aggregate([([], "count_all")])
+            counts.append(found.select([*names, "count_all"]).rename_columns([*names, "rows"]))
+    summed = pa.concat_tables(counts).group_by(names).aggregate([("rows", "sum")])
+    return summed.filter(pc.is_valid(summed["repo"]))
+
+
+def _lines(counts: pa.Table) -> Iterator[Attribution]:
+    """A line for each, with nothing of where it is stated."""
+    for line in counts.to_pylist():
+        yield Attribution(
+            line["repo"], line["revision"] or "", line["license"] or UNKNOWN, "", "", "", line["rows_sum"]
+        )
 
 
 class AttributionSums:
@@ -95,11 +105,9 @@ class AttributionSums:
         for path in known:
             with storage.open_read(path) as file, io.TextIOWrapper(file, "utf-8", newline="\n") as text:
                 self.add(replace(line, rows=0) for line in read_attribution(text))
-        for entry in files:
-            if entry.folder == "data":
-                with storage.open_read(storage.join(output, entry.path)) as file:
-                    for batch in pq.ParquetFile(file).iter_batches(columns=list(_PLACE)):
-                        self.add(_counted(batch))
+        data = [storage.join(output, entry.path) for entry in files if entry.folder == "data"]
+        for counts in storage.each(output, _counted, data):
+            self.add(_lines(counts))
 
     def close(self) -> None:
         """Delete the table."""

@@ -95,9 +95,12 @@ def clean_after(output: str, temp: str | None = None) -> None:
 
 def check_footers(output: str, files: Sequence[FileEntry]) -> None:
     """The rows that Parquet's footers state must be the rows that were written. Raises LedgerError."""
-    for entry in files:
+
+    def rows_of(entry: FileEntry) -> int:
         with storage.open_read(storage.join(output, entry.path)) as file:
-            footer = pq.read_metadata(file).num_rows
+            return pq.read_metadata(file).num_rows
+
+    for entry, footer in zip(files, storage.each(output, rows_of, files), strict=True):
         if footer != entry.rows or not footer:
             raise LedgerError(f"{entry.path} holds {footer:,} rows where {entry.rows:,} were written")
 

@@ -12,10 +12,12 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -25,8 +27,12 @@ from pipelines.options import UsageError
 
 TEMPORARY_MARK = ".tmp-"
 _BLOCK = 1 << 20
+_AT_ONCE = 32
+"""Requests for files that are not on this machine."""
 MOST_ASKED = 1000
 """More URLs than this are not asked for their size: that takes minutes, and crawls' servers bound their clients."""
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,25 @@ def exists(path: str) -> bool:
     return os.path.exists(path) if is_local(path) else FileSystems.exists(path)
 
 
+def each(folder: str, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """The work's result for each item, in their order, where the work is to ask for a file in the folder.
+
+    Several are at work at once where the folder is not on this machine: there each is a request, whose answer takes
+    longer than the work. Raises what the work raises.
+    """
+    if is_local(folder):
+        yield from map(work, items)
+        return
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for item in items:
+            if len(waiting) == _AT_ONCE:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(work, item))
+        while waiting:
+            yield waiting.popleft().result()
+
+
 def delete(paths: Iterable[str]) -> None:
     """Delete files and whole folders; what is not there is no error."""
     for path in paths:
@@ -94,8 +119,9 @@ def delete(paths: Iterable[str]) -> None:
                 os.remove(path)
         else:
             for pattern in (path, join(path, "**")):
-                for metadata in FileSystems.match([pattern])[0].metadata_list:
-                    FileSystems.delete([metadata.path])
+                found = [metadata.path for metadata in FileSystems.match([pattern])[0].metadata_list]
+                for _ in each(path, lambda name: FileSystems.delete([name]), found):
+                    pass
 
 
 def list_files(folder: str) -> list[FileInfo]:

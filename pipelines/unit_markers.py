@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pipelines import storage
 from schemas.manifest import UNITS_FOLDER
-
-_AT_ONCE = 32
-"""Requests for markers that are not on this machine."""
 
 
 def has_marker(output: str, unit: str) -> bool:
@@ -38,11 +34,7 @@ def read_marker(output: str, unit: str) -> dict[str, Any]:
 
 def read_markers(output: str, units: Iterable[str]) -> Iterator[dict[str, Any]]:
     """What finished units have left, in the order given; several are read at once where each is a request."""
-    if storage.is_local(output):
-        yield from (read_marker(output, unit) for unit in units)
-        return
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        yield from pool.map(lambda unit: read_marker(output, unit), units)
+    return storage.each(output, lambda unit: read_marker(output, unit), units)
 
 
 def done_units(output: str) -> set[str]:

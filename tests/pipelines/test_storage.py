@@ -1,4 +1,5 @@
 import os
+import threading
 
 import pytest
 
@@ -71,3 +72,29 @@ def test_all_of_it_on_a_file_system_that_refuses_to_overwrite(strict_storage):
     storage.delete([folder])
     assert not storage.exists(infos[0].path)
     assert storage.list_files(storage.join(folder, "data")) == []
+
+
+def test_files_that_are_not_here_are_asked_for_at_once(tmp_path):
+    """Eight wait for each other, which one after the other would never do; the results come in order."""
+    together = threading.Barrier(8)
+
+    def work(number):
+        together.wait(timeout=20)
+        return number
+
+    assert list(storage.each("strict://set", work, range(64))) == list(range(64))
+    callers = set(storage.each(str(tmp_path), lambda _: threading.get_ident(), range(8)))
+    assert callers == {threading.get_ident()}
+
+
+def test_no_more_wait_than_are_asked_for_at_once():
+    waiting = iter(range(1000))
+    assert next(storage.each("strict://set", abs, waiting)) == 0
+    assert next(waiting) < 100
+    with pytest.raises(OSError, match="7"):
+        list(storage.each("strict://set", refuse_seven, range(20)))
+
+
+def refuse_seven(number):
+    if number == 7:
+        raise OSError("file 7 is gone")
