@@ -3,7 +3,7 @@
 Queries are the different anchors, documents the different positives and negatives, by side hash, which also names them:
 a text is one document however often it stands, and every positive of a query is right. Near-duplicates of a right
 document are other documents, and count as wrong: the layout has no word for leaving them out. Splits are named as
-there: train, dev, test.
+there: train, dev, test. A query's metadata are the row_id, language and group of the first row that asks it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipelines.exports.rows import Rows
 from schemas.code_variants import has_grammar, strip_comments
 from schemas.side_hash import anchor_is_code, positive_is_code, side_hash
 
-COLUMNS = ("row_id", "kind", "language", "anchor", "positive", "negatives")
+COLUMNS = ("row_id", "kind", "language", "group", "anchor", "positive", "negatives")
 QRELS_NAMES = {"train": "train", "validation": "dev", "test": "test"}
 
 
@@ -90,7 +90,8 @@ def _write_row(row: dict[str, Any], texts: Texts, corpus: HashedFile, queries: H
             corpus.write(_line({"_id": _name("d", name), "title": "", "text": text}))
     if query not in texts.queries:
         texts.queries.add(query)
-        queries.write(_line({"_id": _name("q", query), "text": row["anchor"], "metadata": {"row_id": row["row_id"]}}))
+        metadata = {name: row[name] for name in ("row_id", "language", "group") if row[name] is not None}
+        queries.write(_line({"_id": _name("q", query), "text": row["anchor"], "metadata": metadata}))
     if (query, right) in texts.judged:
         return "same_pair"
     texts.judged.add((query, right))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from train.command_line import nearest
 from train.evaluation.collection import Collection
-from train.evaluation.text_files import Names, Place, json_lines, language_of, open_text, text_of
+from train.evaluation.text_files import Names, Place, group_of, json_lines, language_of, open_text, text_of
 
 Judged = dict[str, dict[str, int]]
 
@@ -23,13 +23,13 @@ def read_beir(folder: Path, judgements: str, relevant_from: int, is_code: bool) 
             f"there is no folder {folder}; --beir takes folders with corpus.jsonl, queries.jsonl and qrels/"
         )
     judged, first_place = _read_judgements(_judgements_file(folder, judgements))
-    queries: dict[str, tuple[str, str | None]] = {}
+    queries: dict[str, tuple[str, str | None, str | None]] = {}
     seen = Names("query")
     for place, record in json_lines(_file(folder, "queries.jsonl")):
         name = text_of(record, "_id", place)
         seen.add(name, place)
         if name in judged:
-            queries[name] = text_of(record, "text", place), language_of(record)
+            queries[name] = text_of(record, "text", place), language_of(record), group_of(record, place)
     document_names, documents = _read_documents(_file(folder, "corpus.jsonl"))
     known = set(document_names)
     for name, grades in judged.items():
@@ -45,8 +45,9 @@ def read_beir(folder: Path, judgements: str, relevant_from: int, is_code: bool) 
     return Collection(
         name=folder.name,
         query_names=list(queries),
-        queries=[text for text, _ in queries.values()],
-        languages=[language for _, language in queries.values()],
+        queries=[text for text, _, _ in queries.values()],
+        languages=[language for _, language, _ in queries.values()],
+        groups=[group for _, _, group in queries.values()],
         document_names=document_names,
         documents=documents,
         judged=judged,

@@ -29,6 +29,8 @@ class Collection:
     relevant_from: int = 1
     """The lowest grade that counts as relevant where a metric knows only yes and no."""
     is_code: bool = False
+    groups: Sequence[str | None] = ()
+    """One a query, what it shares its difficulty with; None, or no entries at all, where the file states none."""
     texts: str = AS_WRITTEN
 
     @cached_property

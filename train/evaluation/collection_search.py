@@ -131,9 +131,19 @@ class CollectionSearch:
             items=collection.query_names,
             values=values,
             texts=collection.texts,
+            groups=_groups(collection),
             details={"documents": len(collection.documents), "index": self.index, "depth": self.depth},
         )
         return [everything, *_by_language(everything, collection.languages)]
+
+
+def _groups(collection: Collection) -> np.ndarray | None:
+    """Each query's group, itself where it is in none; None where no query is in one."""
+    if not any(collection.groups):
+        return None
+    return np.array(
+        [group or name for group, name in zip(collection.groups, collection.query_names, strict=True)], dtype=object
+    )
 
 
 def _by_language(measured: Measured, languages: Sequence[str | None]) -> list[Measured]:

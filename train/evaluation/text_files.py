@@ -145,6 +145,19 @@ def language_of(record: Mapping[str, Any]) -> str | None:
     return None
 
 
+def group_of(record: Mapping[str, Any], place: Place) -> str | None:
+    """What a record shares its difficulty with (a repository, a page), as it or its metadata names it under `group`;
+    None where they name nothing. ValueError where that is neither a text nor a whole number."""
+    metadata = record.get("metadata")
+    for fields in (record, metadata if isinstance(metadata, dict) else {}):
+        value = fields.get("group")
+        if isinstance(value, bool) or not isinstance(value, str | int | None):
+            raise ValueError(f"{place}: 'group' is {type(value).__name__}, where a text is wanted")
+        if value is not None and str(value).strip():
+            return str(value)
+    return None
+
+
 def files_in(paths: Iterable[str], suffixes: Sequence[str], flag: str) -> list[Path]:
     """The files named, and those of folders that are named whose names end so (or so and .gz), in order; ValueError
     where there is none."""

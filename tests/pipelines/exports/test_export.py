@@ -112,7 +112,11 @@ def test_beir_has_every_text_once_and_every_answer_right(write_clean_set, tmp_pa
     counts, _ = export(str(folder), str(tmp_path / "out"), "beir", splits=["test"])
     assert counts == {"test": {"read": 8, "written": 7, "nothing_left": 0, "same_pair": 1}}
     corpus = {doc["_id"]: doc["text"] for doc in read_lines(tmp_path / "out" / "corpus.jsonl")}
-    queries = {query["_id"]: query["text"] for query in read_lines(tmp_path / "out" / "queries.jsonl")}
+    asked = read_lines(tmp_path / "out" / "queries.jsonl")
+    queries = {query["_id"]: query["text"] for query in asked}
+    assert {query["text"]: query["metadata"] for query in asked} == {
+        pair.anchor: {"row_id": pair.row_id, "language": pair.language, "group": pair.group} for pair in pairs
+    }
     with (tmp_path / "out" / "qrels" / "test.tsv").open() as file:
         judged = list(csv.DictReader(file, delimiter="\t"))
     assert len(queries) == 6 and len(corpus) == len(set(corpus.values())) == 9  # 6 positives, 1 more, 2 new negatives

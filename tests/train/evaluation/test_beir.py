@@ -27,6 +27,7 @@ def write_beir(
     queries: Sequence[str],
     grades: Mapping[int, Mapping[int, int]],
     languages: Sequence[str] = (),
+    groups: Sequence[str | int] = (),
 ) -> Path:
     """A folder whose query i is judged with `grades[i]`: document's place -> grade."""
     (folder / "qrels").mkdir(parents=True)
@@ -34,6 +35,8 @@ def write_beir(
     asked: list[dict] = [{"_id": f"q{i}", "text": text} for i, text in enumerate(queries)]
     for query, language in zip(asked, languages, strict=False):
         query["metadata"] = {"language": language}
+    for query, group in zip(asked, groups, strict=False):
+        query["metadata"] = query.get("metadata", {}) | {"group": group}
     for name, records in (("corpus", corpus), ("queries", asked)):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     lines = [f"q{q}\td{d}\t{grade}\n" for q, of_query in grades.items() for d, grade in of_query.items()]
@@ -79,6 +82,25 @@ def test_scores_are_those_of_a_plain_search(beir, model, tmp_path):
     assert {(r["system"], r["part"]) for r in rows} == {(s, p) for s in ("model", "bm25") for p in ("all", "de", "en")}
     assert [row_of(rows, system="bm25", part=p)["items"] for p in ("de", "en")] == [20, 40]
     assert row_of(rows, system="bm25", part="all")["scores"]["mrr@10"]["value"] > 0.1
+
+
+def test_queries_of_a_group_are_drawn_together(model, tmp_path):
+    """Half of the groups ask for what is there, half for what is not: their queries agree, so few are independent."""
+    rng = np.random.default_rng(8)
+    documents = [f"{sentence(rng)} {i}" for i in range(120)]
+    queries = [documents[i] if i // 20 % 2 else documents[-1 - i] for i in range(120)]
+    judged: dict[int, dict[int, int]] = {i: {i: 1} for i in range(120)}
+    groups = [i // 20 for i in range(110)]  # the last ten name none, so that each is a group
+    with_groups = write_beir(tmp_path / "groups", documents, queries, judged, ["en", "de"] * 60, groups)
+    rows = rows_of([str(model), "--beir", str(with_groups)], tmp_path)
+    measured = row_of(rows, system="model", part="all")
+    score = measured["scores"]["ndcg@10"]
+    assert measured["groups"] == 16 and row_of(rows, system="bm25", part="de")["groups"] == 11
+    assert score["group_high"] - score["group_low"] > 2 * (score["high"] - score["low"])
+    without = write_beir(tmp_path / "none", documents, queries, judged)
+    alone = row_of(rows_of([str(model), "--beir", str(without)], tmp_path), system="model")
+    assert alone["groups"] == 0 and alone["scores"]["ndcg@10"]["group_low"] is None
+    assert alone["scores"]["ndcg@10"]["value"] == score["value"]
 
 
 def test_faiss_finds_what_the_blocks_find(beir, model, tmp_path):
@@ -186,6 +208,12 @@ QUERIES, CORPUS, QRELS = "queries.jsonl", "corpus.jsonl", "qrels/test.tsv"
         (QUERIES, '"text": "two"', '"text": " "', r"queries.jsonl, line 2: 'text' is empty"),
         (QUERIES, '"text": "two"', '"texts": "two"', r"line 2: there is no field 'text' \(the nearest is texts\)"),
         (QUERIES, '"text": "two"', '"text": 2', r"line 2: 'text' is int, where a text is wanted"),
+        (
+            QUERIES,
+            '"text": "two"',
+            '"text": "two", "metadata": {"group": [1]}',
+            "line 2: 'group' is list",
+        ),
         (QUERIES, "q1", "q0", r"queries.jsonl, line 2: the query 'q0' stands on line 1 too"),
         (QUERIES, "q1", "q9", r"test.tsv, line 3: there is no query 'q1'"),
         (CORPUS, "d1", "d0", r"corpus.jsonl, line 2: the document 'd0' stands on line 1 too"),
