@@ -44,10 +44,12 @@ def _prepare(args: argparse.Namespace, setting: Setting) -> Prepared:
     if args.rerank and len(args.beir) > 1:
         raise ValueError("--rerank takes the run of one set; name one folder with --beir")
     check_index(args.index)
-    run = read_run(Path(args.rerank)) if args.rerank else None
     prepared = []
     for name in args.beir:
         collection = read_beir(Path(name), args.qrels, args.relevant_from, args.code_documents)
+        for note in collection.notes:
+            setting.journal.note(note)
+        run = read_run(Path(args.rerank), collection.place_of) if args.rerank else None
         search = CollectionSearch(
             "retrieval", collection, METRICS, setting.device, setting.journal, index=args.index, run=run
         )

@@ -6,12 +6,22 @@ asked. A document's text is its title and its text with a blank between, as BEIR
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
 from train.command_line import nearest
 from train.evaluation.collection import Collection
-from train.evaluation.text_files import Names, Place, group_of, json_lines, language_of, open_text, text_of
+from train.evaluation.text_files import (
+    NO_WORDS,
+    TOLERATED,
+    Names,
+    Place,
+    group_of,
+    json_lines,
+    language_of,
+    open_text,
+    text_of,
+)
 
 Judged = dict[str, dict[str, int]]
 
@@ -22,7 +32,7 @@ def read_beir(folder: Path, judgements: str, relevant_from: int, is_code: bool) 
         raise ValueError(
             f"there is no folder {folder}; --beir takes folders with corpus.jsonl, queries.jsonl and qrels/"
         )
-    judged, first_place = _read_judgements(_judgements_file(folder, judgements))
+    judged, places = _read_judgements(_judgements_file(folder, judgements))
     queries: dict[str, tuple[str, str | None, str | None]] = {}
     seen = Names("query")
     for place, record in json_lines(_file(folder, "queries.jsonl")):
@@ -30,18 +40,17 @@ def read_beir(folder: Path, judgements: str, relevant_from: int, is_code: bool) 
         seen.add(name, place)
         if name in judged:
             queries[name] = text_of(record, "text", place), language_of(record), group_of(record, place)
-    document_names, documents = _read_documents(_file(folder, "corpus.jsonl"))
-    known = set(document_names)
     for name, grades in judged.items():
+        first = places[name, next(iter(grades))]
         if name not in queries:
-            raise ValueError(f"{first_place[name]}: there is no query {name!r} in {folder / 'queries.jsonl'}")
-        for document in grades.keys() - known:
-            raise ValueError(f"{first_place[name]}: {name!r} is judged with {document!r}, which is not in corpus.jsonl")
+            raise ValueError(f"{first}: there is no query {name!r} in {folder / 'queries.jsonl'}")
         if max(grades.values()) < relevant_from:
             raise ValueError(
-                f"{first_place[name]}: the query {name!r} has no relevant document (grade {relevant_from} or more); "
+                f"{first}: the query {name!r} has no relevant document (grade {relevant_from} or more); "
                 "take its lines out"
             )
+    document_names, documents, notes = _read_documents(_file(folder, "corpus.jsonl"))
+    notes += _judged_and_missing(places, set(document_names))
     return Collection(
         name=folder.name,
         query_names=list(queries),
@@ -53,7 +62,21 @@ def read_beir(folder: Path, judgements: str, relevant_from: int, is_code: bool) 
         judged=judged,
         relevant_from=relevant_from,
         is_code=is_code,
+        notes=notes,
     )
+
+
+def _judged_and_missing(places: Mapping[tuple[str, str], Place], known: Set[str]) -> list[str]:
+    """A note on judgements of documents that are not there; ValueError where they are many."""
+    missing = [pair for pair in places if pair[1] not in known]
+    if not missing:
+        return []
+    query, document = missing[0]
+    told = f"{places[missing[0]]}: {query!r} is judged with {document!r}, which is not in corpus.jsonl"
+    of_all = f"{len(missing):,} of {len(places):,} judgements"
+    if len(missing) > TOLERATED * len(places):
+        raise ValueError(f"{told}; {of_all} are of such documents: are they of another set?")
+    return [f"{told}; {of_all} are of such documents, which count as not found"]
 
 
 def _file(folder: Path, name: str) -> Path:
@@ -72,32 +95,40 @@ def _judgements_file(folder: Path, name: str) -> Path:
     )
 
 
-def _read_documents(path: Path) -> tuple[list[str], list[str]]:
+def _read_documents(path: Path) -> tuple[list[str], list[str], list[str]]:
+    """Names and texts, and a note on texts without a word; ValueError where those are many."""
     names: list[str] = []
     texts: list[str] = []
+    blank: list[Place] = []
     seen = Names("document")
     for place, record in json_lines(path):
         name = text_of(record, "_id", place)
         seen.add(name, place)
-        title = record.get("title") or ""
-        text = f"{title} {record.get('text') or ''}".strip()
         names.append(name)
-        texts.append(text_of({"text": text}, "text", place))
+        title = "" if record.get("title") is None else text_of(record, "title", place, may_be_empty=True)
+        text = f"{title} {text_of(record, 'text', place, may_be_empty=True)}".strip()
+        if not text:
+            blank.append(place)
+        texts.append(text or NO_WORDS)
     if not names:
         raise ValueError(f"{path} has no document")
-    return names, texts
+    if not blank:
+        return names, texts, []
+    told = f"{blank[0]}: 'text' is empty, as in {len(blank):,} of {len(names):,} documents"
+    if len(blank) > TOLERATED * len(names):
+        raise ValueError(f"{told}; leave them out or give them a text")
+    return names, texts, [f"{told}; they stay candidates"]
 
 
-def _read_judgements(path: Path) -> tuple[Judged, dict[str, Place]]:
-    """Grades by query and document, and where each query is first judged."""
+def _read_judgements(path: Path) -> tuple[Judged, dict[tuple[str, str], Place]]:
+    """Grades by query and document, and where each of them stands."""
     judged: Judged = {}
-    places: dict[str, Place] = {}
-    for place, cells in _judgement_lines(path):
-        query, document, grade = cells
+    places: dict[tuple[str, str], Place] = {}
+    for place, (query, document, grade) in _judgement_lines(path):
         grades = judged.setdefault(query, {})
-        places.setdefault(query, place)
         if document in grades:
             raise ValueError(f"{place}: {query!r} and {document!r} are judged before; each pair may stand once")
+        places[query, document] = place
         try:
             grades[document] = int(grade)
         except ValueError:
@@ -111,7 +142,7 @@ def _judgement_lines(path: Path) -> Iterator[tuple[Place, tuple[str, str, str]]]
     """(query, document, grade) of BEIR's three columns under a head, or TREC's four without one."""
     with open_text(path) as file:
         for number, line in enumerate(file, 1):
-            place, cells = Place(path, number), line.split()
+            place, cells = Place(path, number), _cells(line)
             if len(cells) == 4:
                 yield place, (cells[0], cells[2], cells[3])
             elif len(cells) == 3 and not (number == 1 and not cells[2].lstrip("-").isdigit()):
@@ -120,3 +151,9 @@ def _judgement_lines(path: Path) -> Iterator[tuple[Place, tuple[str, str, str]]]
                 raise ValueError(
                     f"{place}: {len(cells)} columns; BEIR's judgements have 3 (query-id, corpus-id, score), TREC's 4"
                 )
+
+
+def _cells(line: str) -> list[str]:
+    """The cells between tabs, or, where those are neither BEIR's nor TREC's, between blanks."""
+    cells = line.strip().split("\t")
+    return cells if len(cells) in (3, 4) else line.split()

@@ -26,6 +26,8 @@ def _add_code_search_flags(group: argparse._ArgumentGroup) -> None:
 def _prepare_code_search(args: argparse.Namespace, setting: Setting) -> Prepared:
     protocols = known_names(args.protocol, PROTOCOLS, "protocol")
     files = read_code_search(args.code_search)
+    for note in files.notes:
+        setting.journal.note(note)
     search = PairedSearch(
         task="code-search",
         data=files.name,

@@ -30,6 +30,8 @@ from train.split_rows import SplitRows
 
 CODE_BASE, ASKED = "codebase.jsonl", "test.jsonl"
 COSQA_QUERIES, COSQA_CODE = "cosqa-retrieval-test-500.json", "code_idx_map.txt"
+TESTED = "test"
+"""CodeSearchNet's own name, in a record's `partition`, of what is measured."""
 _KIND = "docstring_code"
 
 
@@ -41,6 +43,7 @@ class _Function:
     language: str
     symbol: str | None
     repository: str
+    partition: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class CodeSearchFiles:
     is_asked: np.ndarray
     cleaned: bool
     """Whether the files are cleaned sets with their code bases."""
+    notes: Sequence[str] = ()
+    """What a reader of the scores has to know of the files."""
 
 
 def read_code_search(paths: Sequence[str]) -> CodeSearchFiles:
@@ -74,7 +79,15 @@ def read_code_search(paths: Sequence[str]) -> CodeSearchFiles:
     if not any(asked):
         raise ValueError(f"{paths[0]} has no function to ask for")
     shared = os.path.commonpath([Path(path).resolve() for path in paths])
-    return CodeSearchFiles(Path(shared).name, _rows(functions), np.array(asked), bool(folders))
+    name = Path(shared).name
+    return CodeSearchFiles(name, _rows(functions), np.array(asked), bool(folders), _notes(name, functions))
+
+
+def _notes(name: str, functions: Sequence[_Function]) -> list[str]:
+    others = sorted({function.partition for function in functions if function.partition} - {TESTED})
+    if not others:
+        return []
+    return [f"{name} holds functions of CodeSearchNet's {', '.join(others)}, and papers measure its {TESTED}"]
 
 
 def _plain(record: Record) -> _Function:
@@ -86,6 +99,7 @@ def _plain(record: Record) -> _Function:
         language=text_of(fields, "language", place).lower(),
         symbol=_text_or_none(fields.get("func_name")),
         repository=_text_or_none(fields.get("repo")) or f"{place.path.name}:{place.line}",
+        partition=_text_or_none(fields.get("partition")),
     )
 
 

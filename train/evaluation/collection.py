@@ -25,13 +25,15 @@ class Collection:
     document_names: list[str]
     documents: Sequence[str]
     judged: Mapping[str, Mapping[str, int]]
-    """Query -> document -> grade; a document that is not named is not relevant."""
+    """Query -> document -> grade; a document that is not named is not relevant, one that is not there is not found."""
     relevant_from: int = 1
     """The lowest grade that counts as relevant where a metric knows only yes and no."""
     is_code: bool = False
     groups: Sequence[str | None] = ()
     """One a query, what it shares its difficulty with; None, or no entries at all, where the file states none."""
     texts: str = AS_WRITTEN
+    notes: Sequence[str] = ()
+    """Flaws of the files that a reader of the scores has to know."""
 
     @cached_property
     def place_of(self) -> dict[str, int]:
@@ -54,7 +56,11 @@ class Collection:
         """Each query with the documents that answer it."""
         found = {}
         for name, query in zip(self.query_names, self.queries, strict=True):
-            right = [document for document, grade in self.judged[name].items() if grade >= self.relevant_from]
-            texts = (query, *(self.documents[self.place_of[document]] for document in right))
+            right = [
+                self.place_of[document]
+                for document, grade in self.judged[name].items()
+                if grade >= self.relevant_from and document in self.place_of
+            ]
+            texts = (query, *(self.documents[place] for place in right))
             found[self.name, name] = ItemTexts(texts, (False, *[self.is_code] * len(right)))
         return found

@@ -6,12 +6,12 @@ first. trec_eval gets ranks for scores, so that its own order of equal scores (b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from train.evaluation.text_files import Place, open_text
+from train.evaluation.text_files import Place, number_of, open_text
 from train.retrieval import TIE
 
 _TREC_NAMES = {"mrr": "recip_rank", "mrr@10": "recip_rank", "map": "map"}
@@ -63,10 +63,11 @@ def _ranks(ranking: Ranking, grades: Mapping[str, int]) -> dict[str, float]:
     return {document: float(len(best_first) - i) for i, document in enumerate(best_first)}
 
 
-def read_run(path: Path) -> tuple[str, dict[str, dict[str, float]]]:
+def read_run(path: Path, documents: Container[str]) -> tuple[str, dict[str, dict[str, float]]]:
     """The tag of a TREC run file and its scores by query and document.
 
-    Six columns a line: query, Q0, document, rank, score, tag. ValueError, with the line, for another.
+    Six columns a line: query, Q0, document, rank, score, tag. ValueError, with the line, for another, and for a
+    document that is not among the set's `documents`.
     """
     run: dict[str, dict[str, float]] = {}
     tag = path.stem
@@ -82,10 +83,9 @@ def read_run(path: Path) -> tuple[str, dict[str, dict[str, float]]]:
             scores = run.setdefault(query, {})
             if document in scores:
                 raise ValueError(f"{place}: the document {document!r} stands twice in the list of {query!r}")
-            try:
-                scores[document] = float(score)
-            except ValueError:
-                raise ValueError(f"{place}: the score {score!r} is no number") from None
+            if document not in documents:
+                raise ValueError(f"{place}: {document!r} is no document of the set; is the run of another one?")
+            scores[document] = number_of({"score": score}, "score", place)
     if not run:
         raise ValueError(f"{path} has no line")
     return tag, run

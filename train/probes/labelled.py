@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from train.encoders import TextEncoder, finite_vectors
+from train.evaluation.text_files import NO_WORDS
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class LabelledText:
     name: str
     """File and line, such as ``rt-polarity.pos:17``: unique in its set, and the same in every run."""
     text: str
+    """Without a word where SentEval has a blank line, which counts as a sentence there."""
     label: int
     second: str | None = None
     group: str | None = None
@@ -50,7 +52,7 @@ def features(encoder: TextEncoder, texts: Sequence[LabelledText]) -> np.ndarray:
 
     All texts are encoded as anchors: a sentence that is classified answers nothing.
     """
-    first = finite_vectors(encoder, [one.text for one in texts], "anchor")
+    first = finite_vectors(encoder, [one.text or NO_WORDS for one in texts], "anchor")
     seconds = [one.second for one in texts if one.second is not None]
     if not seconds:
         return first

@@ -1,8 +1,8 @@
 """SentEval's seven classification tasks (Conneau and Kiela 2018) from their own files, as its scripts lay them out.
 
-MR, CR, SUBJ and MPQA: a file a class, a tokenised sentence a line, Latin-1. SST2: ``sentence<TAB>0|1``. TREC:
-``CLASS:fine question``, Latin-1. MRPC: a header and five columns with tabs. In: a folder of these, or SentEval's
-``data/downstream``. Out: a `ProbeSet` a task.
+MR, CR, SUBJ and MPQA: a file a class, a tokenised sentence a line, Latin-1; CR and MPQA hold some blank lines. SST2:
+``sentence<TAB>0|1``. TREC: ``CLASS:fine question``, Latin-1. MRPC: a header and five columns with tabs. In: a folder of
+these, or SentEval's ``data/downstream``. Out: a `ProbeSet` a task.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from train.evaluation.text_files import Place
+from train.evaluation.text_files import TOLERATED, Place
 from train.probes.labelled import LabelledText, ProbeSet
 from train.probes.text_lines import item_name, placed_lines
 
@@ -50,9 +50,15 @@ def _all_of(label: int) -> Reader:
     """Reads a file whose every line is a text of this label."""
 
     def read(path: Path) -> list[LabelledText]:
-        return [
-            LabelledText(item_name(place), _words(place, line), label) for place, line in placed_lines(path, "latin-1")
-        ]
+        found, blank = [], []
+        for place, line in placed_lines(path, "latin-1"):
+            text = " ".join(line.split())
+            if not text:
+                blank.append(place)
+            found.append(LabelledText(item_name(place), text, label))
+        if len(blank) > TOLERATED * len(found):
+            raise ValueError(f"{blank[0]}: the text is empty, as in {len(blank):,} of {len(found):,} lines")
+        return found
 
     return read
 

@@ -14,7 +14,8 @@ from train.encoders import TextEncoder
 from train.evaluation.flags import known_names
 from train.evaluation.measured import MODEL, MeanOf, Measured
 from train.evaluation.summaries import F1, MEAN
-from train.evaluation.task import ItemTexts, Prepared, Setting, Task
+from train.evaluation.task import ItemKey, ItemTexts, Prepared, Setting, Task
+from train.evaluation.text_files import NO_WORDS
 from train.journal import Journal
 from train.probes.labelled import LabelledText, ProbeSet, features, label_array
 from train.probes.labelled_folder import DEV, TEST, TRAIN, is_labelled_folder, read_labelled_folder
@@ -212,6 +213,8 @@ def _check(source: _Source, kinds: Sequence[str], prompts: Prompts, journal: Jou
     for probe in source.probes:
         if set(kinds) - {ZERO_SHOT}:
             check_folds(probe)
+        if blank := sum(not one.text for one in probe.tested):
+            journal.note(f"{probe.data} has {blank:,} blank lines, which count as sentences: {NO_WORDS!r} is encoded")
         if ZERO_SHOT in kinds and probe.data not in prompts:
             journal.note(f"{probe.data} has no prompts and gets no zero-shot score; --prompts gives some")
     names = {probe.data for probe in source.probes}
@@ -220,9 +223,9 @@ def _check(source: _Source, kinds: Sequence[str], prompts: Prompts, journal: Jou
         journal.note(f"{source.folder} has no {missing}: the mean is not the papers' mean of {len(LAYOUTS)} tasks")
 
 
-def _item_texts(sources: Sequence[_Source]) -> dict[str, ItemTexts]:
+def _item_texts(sources: Sequence[_Source]) -> dict[ItemKey, ItemTexts]:
     return {
-        one.name: ItemTexts((one.text,) if one.second is None else (one.text, one.second))
+        (probe.data, one.name): ItemTexts(tuple(text for text in (one.text, one.second) if text))
         for source in sources
         for probe in source.probes
         for one in probe.tested

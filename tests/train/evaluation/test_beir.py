@@ -217,8 +217,10 @@ QUERIES, CORPUS, QRELS = "queries.jsonl", "corpus.jsonl", "qrels/test.tsv"
         (QUERIES, "q1", "q0", r"queries.jsonl, line 2: the query 'q0' stands on line 1 too"),
         (QUERIES, "q1", "q9", r"test.tsv, line 3: there is no query 'q1'"),
         (CORPUS, "d1", "d0", r"corpus.jsonl, line 2: the document 'd0' stands on line 1 too"),
-        (CORPUS, '"text": "b"', '"text": ""', r"corpus.jsonl, line 2: 'text' is empty"),
-        (CORPUS, '"d1"', '"x1"', r"test.tsv, line 3: 'q1' is judged with 'd1', which is not in corpus"),
+        (CORPUS, '"text": "b"', '"text": ""', r"corpus.jsonl, line 2: 'text' is empty, as in 1 of 2 documents"),
+        (CORPUS, '"text": "b"', '"contents": "b"', r"corpus.jsonl, line 2: there is no field 'text'"),
+        (CORPUS, '"title": ""', '"title": 3', r"corpus.jsonl, line 1: 'title' is int"),
+        (CORPUS, '"d1"', '"x1"', r"line 3: 'q1' is judged with 'd1', which is not in corpus.*; 1 of 2 "),
         (QRELS, "q1\td1\t1", "q1\td1\t0", r"test.tsv, line 3: the query 'q1' has no relevant document"),
         (QRELS, "q1\td1\t1", "q1\td1\tyes", r"test.tsv, line 3: the grade 'yes' is no whole number"),
         (QRELS, "q1\td1\t1", "q1\td1", r"test.tsv, line 3: 2 columns; BEIR's judgements have 3"),
@@ -254,8 +256,40 @@ def test_a_mistake_in_the_flags_is_one_sentence(flags, words, beir, model, capsy
     assert stopped.value.code == 2 and re.search(words, err) and err.count("\n") == 1
 
 
+def test_flaws_of_published_sets_are_noted_and_measured(model, tmp_path):
+    """As in FiQA, whose corpus has documents without a text, and in ArguAna, which judges documents that it has not."""
+    rng = np.random.default_rng(6)
+    documents = [f"{sentence(rng)} {i}" for i in range(200)]
+    judged: dict[int, dict[int, int]] = {i: {i: 1} for i in range(150)}
+    folder = write_beir(tmp_path / "flawed", documents, documents[:150], judged)
+    spoil(folder, CORPUS, f'"title": "", "text": "{documents[180]}"', '"title": "", "text": " "')
+    spoil(folder, CORPUS, '"_id": "d7", "title": ""', '"_id": "elsewhere", "title": null')
+    output = tmp_path / "scores.json"
+    assert main([str(model), "--beir", str(folder), "--output", str(output), "--quiet", "--device", "cpu"]) == 0
+    result = json.loads(output.read_text())
+    assert [re.sub("^.*flawed/", "", note) for note in result["notes"]] == [
+        "corpus.jsonl, line 181: 'text' is empty, as in 1 of 200 documents; they stay candidates",
+        "qrels/test.tsv, line 9: 'q7' is judged with 'd7', which is not in corpus.jsonl; 1 of 150 judgements are of "
+        "such documents, which count as not found",
+    ]
+    for row in result["rows"]:
+        assert row["items"] == 150 and row["details"]["documents"] == 200
+    assert row_of(result["rows"], system="model")["scores"]["recall@100"]["value"] == pytest.approx(149 / 150)
+    assert read_beir(folder, "test", 1, False).item_texts()["flawed", "q7"].texts == (documents[7],)
+
+
+def test_names_may_hold_blanks_where_tabs_part_the_columns(tmp_path):
+    folder = write_beir(tmp_path / "set", ["a", "b"], ["one", "two"], {0: {0: 1}, 1: {1: 1}})
+    for name in (CORPUS, QRELS):
+        spoil(folder, name, "d1", "the second one")
+    assert read_beir(folder, "test", 1, False).judged["q1"] == {"the second one": 1}
+
+
 def test_a_run_of_another_set_is_refused(beir, model, tmp_path, capsys):
-    for line, words in (("q1 Q0 x 1 1 t", "is no document of the set"), ("z Q0 d1 1 1 t", "none of the queries")):
+    for line, words in (
+        ("q1 Q0 x 1 1 t", "other.run, line 1: 'x' is no document of the set"),
+        ("z Q0 d1 1 1 t", "none of the queries"),
+    ):
         run = tmp_path / "other.run"
         run.write_text(line + "\n")
         with pytest.raises(SystemExit):

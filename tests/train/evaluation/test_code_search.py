@@ -29,6 +29,7 @@ def csn_record(number: int, language: str) -> dict:
         "docstring": pair.anchor,
         "docstring_tokens": pair.anchor.split(),
         "url": f"https://{language}/{number}",
+        "partition": "test",
     }
 
 
@@ -100,12 +101,31 @@ def test_a_code_base_holds_candidates_that_nobody_asks_for(model, tmp_path):
     assert row["scores"]["mrr_strict"]["value"] == pytest.approx(wanted, rel=1e-3)
 
 
+def test_functions_of_another_partition_are_noted(model, tmp_path):
+    valid = [csn_record(i, "go") | {"partition": "valid"} for i in range(20)]
+    for records, noted in ((valid, True), ([csn_record(i, "go") for i in range(20)], False)):
+        path = write_lines(tmp_path / "go_0.jsonl.gz", records)
+        output = tmp_path / "scores.json"
+        argv = [str(model), "--code-search", str(path), "--protocol", "csn-full", "--output", str(output)]
+        assert main([*argv, "--quiet", "--device", "cpu"]) == 0
+        notes = json.loads(output.read_text())["notes"]
+        assert ("go_0.jsonl.gz holds functions of CodeSearchNet's valid, and papers measure its test" in notes) == noted
+
+
 def write_cosqa(folder: Path) -> Path:
     records = [csn_record(i, "python") for i in range(400)]
     folder.mkdir()
     codes = {record["code"]: i for i, record in enumerate(records)}
     asked = [
-        {"idx": f"cosqa-{i}", "doc": records[i]["docstring"], "code": records[i]["code"], "retrieval_idx": i}
+        {
+            "idx": f"cosqa-train-{i}",
+            "doc": records[i]["docstring"],
+            "code": records[i]["code"],
+            "code_tokens": " ".join(records[i]["code_tokens"]),
+            "docstring_tokens": " ".join(records[i]["docstring_tokens"]),
+            "label": "1",
+            "retrieval_idx": str(i),  # a number in the map, and a text here, in CoSQA's own files
+        }
         for i in range(0, 400, 8)
     ]
     (folder / "code_idx_map.txt").write_text(json.dumps(codes))

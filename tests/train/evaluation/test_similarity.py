@@ -85,15 +85,19 @@ def test_tables_with_other_names_with_numbers_and_packed_are_the_same(model, tab
     table = table[:30]
     named = write(tmp_path / "named.tsv", table, "a b human language")
     bare = write(tmp_path / "bare.tsv", [cells[:3] for cells in table], "")
+    semeval = tmp_path / "sts-test.csv"  # its name says CSV, and it is a table with tabs, in which quotes are quotes
+    lines = [["main-captions", "MSRvid", "2012test", f"{i:04}", c[2], c[0], c[1]] for i, c in enumerate(table)]
+    semeval.write_text("".join("\t".join([*cells, *(["CC"] * (i % 3))]) + "\n" for i, cells in enumerate(lines)))
     packed = tmp_path / "packed.tsv.gz"
     packed.write_bytes(gzip.compress(named.read_bytes()))
     calls = [
         [str(named), "--sts-columns", "a,b,human"],
         [str(bare), "--sts-columns", "1,2,3"],
+        [str(semeval), "--sts-columns", "6,7,5"],
         [str(packed), "--sts-columns", "a,b,human"],
     ]
     found = [row_of(rows_of([str(model), "--sts", *c], tmp_path), system="model", part="all")["scores"] for c in calls]
-    assert [s["spearman"]["value"] for s in found] == [found[0]["spearman"]["value"]] * 3
+    assert [s["spearman"]["value"] for s in found] == [found[0]["spearman"]["value"]] * 4
 
 
 @pytest.mark.parametrize(

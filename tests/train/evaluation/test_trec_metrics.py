@@ -62,7 +62,7 @@ def test_a_model_that_gives_all_texts_one_vector_ranks_last():
 def test_a_run_file_is_read(tmp_path: Path):
     path = tmp_path / "first.run"
     path.write_text("q1 Q0 d2 1 7.5 bm25-anserini\nq1 Q0 d1 2 3 bm25-anserini\n\nq2 Q0 d1 1 1e-3 bm25-anserini\n")
-    assert read_run(path) == ("bm25-anserini", {"q1": {"d2": 7.5, "d1": 3.0}, "q2": {"d1": 0.001}})
+    assert read_run(path, {"d1", "d2"}) == ("bm25-anserini", {"q1": {"d2": 7.5, "d1": 3.0}, "q2": {"d1": 0.001}})
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,9 @@ def test_a_run_file_is_read(tmp_path: Path):
     [
         ("q1 Q0 d2 1 7.5\n", r"first.run, line 1: 5 columns"),
         ("q1 Q0 d2 1 7.5 t\nq1 Q0 d2 2 7 t\n", r"line 2: the document 'd2' stands twice"),
-        ("q1 Q0 d2 1 high t\n", r"line 1: the score 'high' is no number"),
+        ("q1 Q0 d2 1 high t\n", r"line 1: 'score' is 'high', where a number is wanted"),
+        ("q1 Q0 d2 1 nan t\n", r"line 1: 'score' is nan, where a finite number is wanted"),
+        ("q1 Q0 d2 1 2 t\nq9 Q0 d7 1 2 t\n", r"line 2: 'd7' is no document of the set"),
         ("\n", "has no line"),
     ],
 )
@@ -78,4 +80,4 @@ def test_a_mistake_in_a_run_file_names_its_line(text, words, tmp_path):
     path = tmp_path / "first.run"
     path.write_text(text)
     with pytest.raises(ValueError, match=words):
-        read_run(path)
+        read_run(path, {"d2"})

@@ -9,9 +9,13 @@ import shutil
 import numpy as np
 import pytest
 
+from schemas import Provenance, make_pair
+from tests.train.made_sets import row_of, write_set
 from tests.train.probes.conftest import WordCounts, sentences, write_lines
 from train import evaluate
 from train.evaluate import main
+from train.probes.senteval import read_task
+from train.probes.splits import in_order
 
 WORDS = {"en": ("loud", "quiet"), "de": ("laut", "leise")}
 
@@ -86,6 +90,41 @@ def test_each_language_has_its_row_and_one_can_train_for_all(counting, labelled,
     assert by_part["en"] >= 0.65 > 0.55 > by_part["de"]
 
 
+def test_blank_lines_of_senteval_are_sentences(counting, tmp_path):
+    """Its CR has four and MPQA three; what stands there is encoded as its own examples do, and ordered as 0 words."""
+    good, bad = sentences(149, ["great"], 1), sentences(150, ["awful"], 2)
+    write_lines(tmp_path / "CR" / "custrev.pos", [*good, ""])
+    write_lines(tmp_path / "CR" / "custrev.neg", bad)
+    result = measured(tmp_path, "--probe", tmp_path / "CR", "--classifier", "knn,zero-shot")
+    assert {row["items"] for row in result["rows"]} == {300}
+    assert "CR has 1 blank lines, which count as sentences: '.' is encoded" in result["notes"]
+    first = in_order(read_task("CR", tmp_path / "CR").train)[0]
+    assert (first.text, first.label) == ("", 1)
+
+
+def test_labelled_texts_that_leak_are_left_out(counting, labelled, tmp_path):
+    """The first ten English texts of the test file are passages of the training set too."""
+    leaked = [json.loads(line)["text"] for line in (labelled / "test.jsonl").read_text().splitlines()[:10]]
+    rows = [
+        make_pair(
+            kind="neighbor_text",
+            language="en",
+            anchor=text,
+            positive=f"what follows {i}",
+            place=("w", i),
+            group=None,
+            provenance=Provenance(),
+        )
+        for i, text in enumerate(leaked)
+    ]
+    train_set = write_set(tmp_path / "pairs", train=rows)
+    result = measured(tmp_path, "--probe", labelled, "--train-set", train_set)
+    kept, clean = (row_of(result["rows"], part="mean of languages", leaked=side) for side in ("kept", "left out"))
+    found = result["leaks"]["equal"] + result["leaks"]["near"]
+    assert found >= 10 and clean["items"] == kept["items"] - found == 80 - found
+    assert row_of(result["rows"], part="en", leaked="left out")["items"] <= 30
+
+
 def test_prompts_of_a_file(counting, labelled, tmp_path):
     prompts = tmp_path / "prompts.json"
     prompts.write_text(json.dumps({"volume": {"0": "loud laut", "1": "quiet leise"}}))
@@ -103,9 +142,19 @@ MISTAKES = {
     "no folder": (lambda root, _: root / "none", "no such folder"),
     "nothing in it": (lambda root, _: root, "neither train.jsonl and test.jsonl nor a file of SentEval's MR, CR"),
     "half a task": (lambda root, _: broken(root, "rt-polarity.pos", "good"), "MR is not whole: .*rt-polarity.neg"),
-    "empty text": (
+    "blank lines": (
         lambda root, _: broken(broken(root, "mpqa.pos", "good"), "mpqa.neg", "bad", "  ", "bad"),
-        "mpqa.neg, line 2: the text is empty",
+        "mpqa.neg, line 2: the text is empty, as in 1 of 3 lines",
+    ),
+    "empty text": (
+        lambda root, senteval: broken(
+            shutil.copytree(senteval / "TREC", root / "TREC"), "TREC_10.label", "HUM:ind who ?", "NUM:date "
+        ),
+        "TREC_10.label, line 2: the text is empty; take the line out",
+    ),
+    "empty files": (
+        lambda root, _: broken(broken(root, "custrev.pos"), "custrev.neg"),
+        "CR, en: label 'negative' has 0 training texts",
     ),
     "no tab": (
         lambda root, senteval: broken(
