@@ -26,8 +26,11 @@ _SKIPPABLE = (b"\x2a\x4d\x18", range(0x50, 0x60))
 _DICTIONARY_MAGIC = b"\x5d\x2a\x4d\x18"
 _TRAINED_DICTIONARY = b"\x37\xa4\x30\xec"
 _MOST_DICTIONARY = 64 << 20
-_FEEDS = (1 << 10, 16 << 10, 160 << 10, 4200 << 10)
-"""Growing, as a member gives its first bytes only when its first block is whole: 128 kB in zstd, up to 4 MB in lz4."""
+_FEEDS = (1 << 10, 16 << 10, 160 << 10)
+"""Growing, as a member gives its first bytes only when its first block is whole: up to 128 kB in zstd."""
+_LZ4_HEAD = 4 + 2 + 8 + 4 + 1 + 4
+"""The longest head of a frame, with the size of its first block."""
+_LZ4_RUN = 64
 _SCAN = 256 << 10
 
 
@@ -52,15 +55,22 @@ class MemberFormat:
     decoder: Callable[[], Decoder]
     longest_block: int
     """What cannot be compressed lies in the file as it is, in blocks of at most so many bytes, each behind a head."""
+    feeds: tuple[int, ...] = _FEEDS
+    """A decoder is given so many of a member's bytes, then so many, until it says what the member begins with. Magic
+    numbers may be strewn by who wants a scan to be slow: what each of them costs is bounded by the last."""
+    may_hold_record: Callable[[ByteWindow, int], bool] | None = None
+    """Tells by a member's first bytes that it holds no record, where a block is larger than what a decoder is given."""
     has_skippable: bool = True
     """Frames that carry no data may stand between the members."""
 
     def begins_record(self, window: ByteWindow, position: int) -> bool:
-        """Whether a member that inflates to a WARC record begins at this offset."""
+        """Whether a member that inflates to a WARC record begins at this offset, by its first bytes."""
         if window.at(position, len(self.magic)) != self.magic:
             return False
+        if self.may_hold_record is not None and not self.may_hold_record(window, position):
+            return False
         decoder, fed, text = self.decoder(), 0, b""
-        for size in _FEEDS:
+        for size in self.feeds:
             data = window.at(position + fed, size - fed)
             fed += len(data)
             try:
@@ -69,7 +79,8 @@ class MemberFormat:
                 return False
             if len(text) == len(RECORD_MAGIC) or decoder.eof or not data:
                 break
-        return text == RECORD_MAGIC
+        is_undecided = not text and not decoder.eof and fed == self.feeds[-1]
+        return text == RECORD_MAGIC or (is_undecided and self.may_hold_record is not None)
 
     def find_record(self, window: ByteWindow, position: int, stop: int | None = None) -> int | None:
         """The next offset from `position` on (and before `stop`) where a member begins that inflates to a record.
@@ -101,10 +112,44 @@ class MemberFormat:
         return position + 8 + int.from_bytes(window.at(position + 4, 4), "little")
 
 
+def _lz4_may_hold_record(window: ByteWindow, position: int) -> bool:
+    """A block may take 4 MB, but nothing can be repeated before it was written: its first bytes stand there plainly.
+
+    After lz4_Frame_format.md and lz4_Block_format.md of the lz4 sources.
+    """
+    head = window.at(position, _LZ4_HEAD)
+    if len(head) < _LZ4_HEAD:
+        return False
+    block = 7 + 8 * bool(head[4] & 0x08) + 4 * bool(head[4] & 0x01)
+    first = position + block + 4
+    if head[block + 3] < 0x80:  # compressed: how many bytes follow as they are, then these
+        token = window.at(first, 1)
+        if token < b"\x50":
+            return False
+        first += 1
+        while token >= b"\xf0" and (more := window.at(first, _LZ4_RUN)):
+            plain = more.lstrip(b"\xff")
+            first += len(more) - len(plain) + bool(plain)
+            if plain:
+                break
+    return window.at(first, len(RECORD_MAGIC)) == RECORD_MAGIC
+
+
 GZIP = MemberFormat(
-    "gzip", b"\x1f\x8b\x08", partial(IgzipDecompressor, flag=DECOMP_GZIP), (64 << 10) - 1, has_skippable=False
+    "gzip",
+    b"\x1f\x8b\x08",
+    partial(IgzipDecompressor, flag=DECOMP_GZIP),
+    (64 << 10) - 1,
+    feeds=(1 << 10, 4 << 10),  # it gives bytes as they come; before them a file's name may stand
+    has_skippable=False,
 )
-LZ4 = MemberFormat("lz4", b"\x04\x22\x4d\x18", lz4.frame.LZ4FrameDecompressor, 4 << 20)
+LZ4 = MemberFormat(
+    "lz4",
+    b"\x04\x22\x4d\x18",
+    lz4.frame.LZ4FrameDecompressor,
+    4 << 20,
+    may_hold_record=_lz4_may_hold_record,
+)
 ZSTD = MemberFormat("zstd", _ZSTD_MAGIC, zstd.ZstdDecompressor, 128 << 10)
 FORMATS = (GZIP, ZSTD, LZ4)
 

@@ -11,7 +11,7 @@ a record. The framing is our own, because the libraries' iterators end for good 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from miners.web.byte_window import BLOCK, ByteWindow
@@ -30,6 +30,9 @@ __all__ = ["Damage", "Limits", "WarcRecord", "read_records", "records_at"]
 
 _SNIFFED = 64
 _PADDING = 16 << 10
+_MOST_IN_VAIN = 1 << 30
+_VAIN_SHARE = 1032
+"""Bytes that deflate makes of one at most (zlib's technical details)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,28 @@ def _plain_or_unknown(window: ByteWindow, limits: Limits) -> Iterator[WarcRecord
     yield from stream_records(stream, limits.block_bytes)
 
 
+@dataclass(slots=True)
+class _InVain:
+    """What was inflated of members that broke: bounded by 1 GiB and what a sound file of the length would inflate to.
+
+    In what was read of a broken member others are looked for, from its second byte on. Thousands may be put there that
+    all go on in one another's bytes, and each inflates them again.
+    """
+
+    first: int = 0
+    inflated: int = 0
+
+    def begin(self, position: int) -> None:
+        """Members are read from here on."""
+        self.first, self.inflated = position, 0
+
+    def resume(self, member: Member) -> int:
+        """Where to look for the next member after this one broke."""
+        self.inflated += member.inflated
+        is_spent = self.inflated > _MOST_IN_VAIN + _VAIN_SHARE * (member.start - self.first)
+        return max(member.next, member.start + 1) if is_spent else member.start + 1
+
+
 @dataclass(frozen=True, slots=True)
 class _Members:
     """A file of compressed members."""
@@ -117,6 +142,7 @@ class _Members:
     window: ByteWindow
     known: MemberFormat
     limits: Limits
+    in_vain: _InVain = field(default_factory=_InVain)
 
     def records(self, start: int, end: int | None) -> Iterator[WarcRecord | Damage]:
         """The records and the damage of the members that begin in [start, end)."""
@@ -126,6 +152,7 @@ class _Members:
 
     def records_from(self, first: int, end: int | None) -> Iterator[WarcRecord | Damage]:
         """The same from the frame on that is known to begin at `first`."""
+        self.in_vain.begin(first)
         position: int | None = first
         while position is not None and self.window.at(position, 1):
             if end is not None and position >= end and self.known.begins_record(self.window, position):
@@ -134,14 +161,14 @@ class _Members:
 
     def _one_frame(self, position: int) -> Generator[WarcRecord | Damage, None, int | None]:
         """What stands in the frame at `position`; returns where to go on, None for nowhere."""
+        member = Member(self.window, position, self.known.decoder())
         try:
             if self.known.may_be_skipped(self.window, position):
                 return self._behind_skippable(position)
-            member = Member(self.window, position, self.known.decoder())
             yield from stream_records(member, self.limits.block_bytes)
             return member.next
         except BrokenStream as fault:
-            behind = self.known.find_record(self.window, position + 1)
+            behind = self.known.find_record(self.window, self.in_vain.resume(member))
             yield from self._damage(fault, position, behind)
             return behind
 
@@ -185,6 +212,7 @@ class _Members:
         None where no member begins in [start, end).
         """
         is_sound = True
+        self.in_vain.begin(position or 0)
         while position is not None and position < start and self.window.at(position, 1):
             steps = self._one_frame(position)
             try:

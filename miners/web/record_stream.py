@@ -132,15 +132,20 @@ class Member(Stream):
     def __init__(self, window: ByteWindow, start: int, decoder: Decoder) -> None:
         super().__init__(window, start)
         self._decoder = decoder
+        self.inflated = 0
+        """Bytes that the decoder has given, or was asked for when it broke."""
 
     def fill(self) -> bool:
         """See `Stream`. Raises BrokenStream where the bytes cannot be inflated, or end."""
         if self._decoder.eof:
             return False
         data = self.window.at(self.next, _CHUNK) if self._decoder.needs_input else b""
+        most = BLOCK if self.inflated else _CHUNK  # much of a member is asked for once it was sound so far
         try:
-            out = self._decoder.decompress(data, BLOCK)
+            out = self._decoder.decompress(data, most)
+            self.inflated += len(out)
         except INFLATE_ERRORS as error:
+            self.inflated += most
             raise BrokenStream("damaged_member", f"the member cannot be inflated: {error}") from None
         self.next += len(data)
         if self._decoder.eof:
