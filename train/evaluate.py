@@ -17,9 +17,10 @@ if not __package__:  # run as a script: Python put this folder on the path, wher
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Any
 
 from train.command_line import CommandParser
 from train.evaluation.comparison import compare, format_differences
@@ -35,6 +36,13 @@ from train.journal import Journal
 from train.named_inputs import check_pair_set_folder, device_named, load_model
 from train.negatives.keys import WITHIN
 from train.score_pairs import SUFFIX, score_pairs
+
+SCORES_RUN = "--score-pairs"
+USAGE = """%(prog)s MODEL --data PAIR_SET [--output scores.json]
+       %(prog)s MODEL --code-search PATH... --cosqa FOLDER --beir FOLDER... --sts FILE... --probe FOLDER... --mteb TASK...
+       %(prog)s --compare A B
+       %(prog)s --report DIR...
+       %(prog)s MODEL --score-pairs PAIR_SET --output scores.parquet"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,9 +104,12 @@ def _compare(args: argparse.Namespace, output: Path | None, setting: Setting) ->
         raise ValueError("--compare A B names both models itself and takes no other, and no --train-set")
     started = time.monotonic()
     prepared: dict[str, Prepared] = {}
-    if not all(name.endswith(".json") for name in args.compare):
-        prepared = _prepared(args, setting)
-    encoders = {name: load_model(name, setting.device) for name in args.compare if not name.endswith(".json")}
+    models = [name for name in args.compare if not name.endswith(".json")]
+    if models:
+        prepared = _prepared(args, setting, f"{models[0]} is no result (.json) and is measured now: ")
+    else:
+        _check_idle(args, ())
+    encoders = {name: load_model(name, setting.device) for name in models}
     names: list[str] = []
     lists: list[Sequence[Measured | MeanOf]] = []
     for name in args.compare:
@@ -126,8 +137,9 @@ def _compare(args: argparse.Namespace, output: Path | None, setting: Setting) ->
 
 def _report(args: argparse.Namespace, output: Path | None, setting: Setting) -> int:
     """Writes the page about results and runs; returns the exit status. ValueError for wrong arguments."""
-    if args.model is not None or args.tasks or args.compare or args.score_pairs:
+    if args.model is not None or args.tasks or args.compare or args.score_pairs or args.train_set:
         raise ValueError("--report is a run of its own, of results that lie in its folders: measure first")
+    _check_idle(args, ())
     from train.report.inputs import read_folders
     from train.report.page import PAGE_NAME, write_page
 
@@ -147,17 +159,38 @@ def _failing_is_no_mistake() -> Iterator[None]:
         raise RuntimeError(str(error)) from error
 
 
-def _prepared(args: argparse.Namespace, setting: Setting) -> dict[str, Prepared]:
-    """The tasks asked for, by --tasks or by their input; ValueError where there is none, or one without its input."""
+def _prepared(args: argparse.Namespace, setting: Setting, why: str = "") -> dict[str, Prepared]:
+    """The tasks asked for, by --tasks or by their input; ValueError where there is none (the sentence begins with
+    `why`), or one without its input."""
     given = [name for name, task in TASKS.items() if getattr(args, _field(task.flag)) is not None]
     names = given if args.tasks is None else known_names(args.tasks, TASKS, "task")
     if not names:
         flags = ", ".join(f"{task.flag} ({name})" for name, task in TASKS.items())
-        raise ValueError(f"say what to measure on: {flags}; or --score-pairs PAIR_SET")
+        raise ValueError(f"{why}say what to measure on: {flags}{'' if why else '; or --score-pairs PAIR_SET'}")
     for name in names:
         if name not in given:
             raise ValueError(f"the task {name} needs its input: give it with {TASKS[name].flag}")
+    _check_idle(args, given)
     return {name: TASKS[name].prepare(args, setting) for name in names}
+
+
+def _check_idle(args: argparse.Namespace, running: Collection[str]) -> None:
+    """ValueError for a flag that none of the `running` tasks reads: who gives it would think that it did something."""
+    of_tasks = [(task.add_flags, (name,)) for name, task in TASKS.items()]
+    for add_flags, readers in [*of_tasks, *CODE_FLAGS.items(), (_add_score_flags, (SCORES_RUN,))]:
+        if set(readers) & set(running):
+            continue
+        for field, default in _defaults(add_flags).items():
+            if getattr(args, field) != default:
+                flag = f"--{field.replace('_', '-')}"
+                raise ValueError(f"{flag} changes nothing here: it is read by {', '.join(readers)} alone")
+
+
+def _defaults(add_flags: Callable[[argparse._ArgumentGroup], None]) -> dict[str, Any]:
+    """The flags' fields with their defaults."""
+    parser = argparse.ArgumentParser(add_help=False)
+    add_flags(parser.add_argument_group())
+    return vars(parser.parse_args([]))
 
 
 def _field(flag: str) -> str:
@@ -172,8 +205,9 @@ def _model_of(args: argparse.Namespace) -> str:
 
 def _score_pairs(args: argparse.Namespace, output: Path | None, setting: Setting) -> int:
     """Scores every pair of a set; returns the exit status. ValueError for wrong arguments."""
-    if args.tasks:
-        raise ValueError("--score-pairs is a run of its own; leave --tasks out")
+    if args.tasks or args.train_set:
+        raise ValueError("--score-pairs is a run of its own; leave --tasks and --train-set out")
+    _check_idle(args, (SCORES_RUN,))
     if output is None or output.suffix != SUFFIX:
         raise ValueError(f"--score-pairs writes a Parquet file: name it with --output, such as scores{SUFFIX}")
     check_pair_set_folder(args.score_pairs, "--score-pairs")
@@ -195,10 +229,17 @@ def _score_pairs(args: argparse.Namespace, output: Path | None, setting: Setting
 
 def _parser() -> CommandParser:
     parser = CommandParser(
-        prog="evaluate", description="Measure an embedding model, beside baselines on the same texts."
+        prog="evaluate",
+        usage=USAGE,
+        description="Measure an embedding model, beside baselines on the same texts. A task runs when its input is "
+        "given, and every row names its protocol.",
     )
     parser.add_argument("model", metavar="MODEL", nargs="?", help="model folder, or ORG/NAME on the Hugging Face hub")
-    parser.add_argument("--tasks", help="what to measure, comma-separated (default: every task whose input is given)")
+    parser.add_argument(
+        "--tasks",
+        metavar="NAMES",
+        help=f"which of {', '.join(TASKS)}, comma-separated (default: every task whose input is given)",
+    )
     parser.add_argument(
         "--train-set",
         metavar="PAIR_SET",
@@ -208,7 +249,8 @@ def _parser() -> CommandParser:
         "--compare",
         nargs=2,
         metavar=("A", "B"),
-        help="two models, or results that --output wrote (.json): paired differences, and which are real",
+        help="two models, with the tasks to measure them by, or two results that --output wrote (.json): paired "
+        "differences, and which are real",
     )
     parser.add_argument(
         "--report",
@@ -216,24 +258,42 @@ def _parser() -> CommandParser:
         metavar="DIR",
         help="write one HTML page, DIR/report.html or --output, of the results and training runs in these folders",
     )
-    parser.add_argument("--output", metavar="FILE", help="where the scores go: JSON; of --score-pairs Parquet")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="where the scores go: JSON, with every item's values as Parquet beside it, which --compare reads; of "
+        "--score-pairs Parquet, of --report HTML",
+    )
     parser.add_argument("--device", help="cpu, cuda, cuda:1 (default: cuda where there is one)")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
     parser.add_argument("--quiet", action="store_true", help="print the tables alone")
     for name, task in TASKS.items():
         task.add_flags(parser.add_argument_group(f"task {name}", task.summary))
-    _add_code_flags(parser.add_argument_group("tasks of pairs (pair-set, code-search)"))
+    for add_flags, names in CODE_FLAGS.items():
+        add_flags(parser.add_argument_group(f"tasks {', '.join(names)}"))
     _add_score_flags(parser.add_argument_group("scores of pairs, a run of their own"))
     return parser
 
 
-def _add_code_flags(group: argparse._ArgumentGroup) -> None:
+def _add_protocol_flags(group: argparse._ArgumentGroup) -> None:
     protocols = "; ".join(f"{name}: {text}" for name, text in PROTOCOLS.items())
-    group.add_argument("--protocol", default=",".join(PROTOCOLS), help=f"comma-separated, default all ({protocols})")
-    group.add_argument("--strip-comments", action="store_true", help="take comments and docstrings out of candidates")
     group.add_argument(
-        "--mask-names", action="store_true", help="also score candidates with their function's name masked"
+        "--protocol", default=",".join(PROTOCOLS), metavar="NAMES", help=f"comma-separated, default all ({protocols})"
     )
+    group.add_argument(
+        "--mask-names", action="store_true", help="score a second time with each function's own name masked"
+    )
+
+
+def _add_comment_flag(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--strip-comments", action="store_true", help="take comments and docstrings out of the code")
+
+
+CODE_FLAGS = {
+    _add_protocol_flags: ("pair-set", "code-search"),
+    _add_comment_flag: ("pair-set", "code-search", "cosqa"),
+}
+"""Flags that several tasks read, and which."""
 
 
 def _add_score_flags(group: argparse._ArgumentGroup) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from train.evaluation.beir_folder import read_beir
 from train.evaluation.collection_search import CollectionSearch
+from train.evaluation.flags import check_different_names
 from train.evaluation.task import Prepared, Setting, Task, together
 from train.evaluation.trec_metrics import read_run
 from train.negatives.nearest import INDEXES, check_index
@@ -19,7 +20,7 @@ def _add_flags(group: argparse._ArgumentGroup) -> None:
         "--beir",
         nargs="+",
         metavar="FOLDER",
-        help="folders with corpus.jsonl, queries.jsonl and qrels/, each a set",
+        help="folders with corpus.jsonl, queries.jsonl and qrels/NAME.tsv, each a set",
     )
     group.add_argument("--qrels", default="test", metavar="NAME", help="which of qrels/ judges (default: test)")
     group.add_argument(
@@ -34,7 +35,9 @@ def _add_flags(group: argparse._ArgumentGroup) -> None:
         "--index", default=INDEXES[0], choices=INDEXES, help="search by blocks, or by faiss's flat index in memory"
     )
     group.add_argument(
-        "--rerank", metavar="RUN", help="order the candidate lists of a TREC run file (of one folder) instead"
+        "--rerank",
+        metavar="RUN",
+        help="order the candidate lists of this TREC run file anew, instead of searching all documents",
     )
 
 
@@ -44,6 +47,7 @@ def _prepare(args: argparse.Namespace, setting: Setting) -> Prepared:
     if args.rerank and len(args.beir) > 1:
         raise ValueError("--rerank takes the run of one set; name one folder with --beir")
     check_index(args.index)
+    check_different_names(args.beir)
     prepared = []
     for name in args.beir:
         collection = read_beir(Path(name), args.qrels, args.relevant_from, args.code_documents)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from train.command_line import nearest
 from train.evaluation.collection import Collection
+from train.evaluation.flags import data_name
 from train.evaluation.text_files import (
     NO_WORDS,
     TOLERATED,
@@ -52,7 +53,7 @@ def read_beir(folder: Path, judgements: str, relevant_from: int, is_code: bool) 
     document_names, documents, notes = _read_documents(_file(folder, "corpus.jsonl"))
     notes += _judged_and_missing(places, set(document_names))
     return Collection(
-        name=folder.name,
+        name=data_name(str(folder)),
         query_names=list(queries),
         queries=[text for text, _, _ in queries.values()],
         languages=[language for _, language, _ in queries.values()],
@@ -149,7 +150,8 @@ def _judgement_lines(path: Path) -> Iterator[tuple[Place, tuple[str, str, str]]]
                 yield place, (cells[0], cells[1], cells[2])
             elif cells and len(cells) != 3:
                 raise ValueError(
-                    f"{place}: {len(cells)} columns; BEIR's judgements have 3 (query-id, corpus-id, score), TREC's 4"
+                    f"{place}: BEIR's judgements have 3 columns (query-id, corpus-id, score), TREC's 4, this line "
+                    f"{len(cells)}"
                 )
 
 

@@ -169,6 +169,9 @@ def _rows(functions: Sequence[_Function]) -> SplitRows:
 
 def read_cosqa(folder: Path, without_comments: bool) -> Collection:
     """CoSQA's retrieval test; ValueError, with file and entry, for what is wrong in it."""
+    for name in (COSQA_QUERIES, COSQA_CODE):
+        if not (folder / name).is_file():
+            raise ValueError(f"{folder} has no {name}; --cosqa takes a folder with {COSQA_QUERIES} and {COSQA_CODE}")
     codes = _json(folder / COSQA_CODE, dict)
     queries = _json(folder / COSQA_QUERIES, list)
     names = {str(number): code for code, number in codes.items()}

@@ -1,7 +1,8 @@
-"""Checks of flags that several tasks share."""
+"""What the flags of several tasks share: checks, and the name of a data set."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from train.command_line import nearest
@@ -17,3 +18,18 @@ def known_names(text: str, known: Iterable[str], what: str) -> tuple[str, ...]:
     if not names:
         raise ValueError(f"name at least one {what}: {', '.join(known)}")
     return names
+
+
+def data_name(path: str) -> str:
+    """The data set's name in every row: its folder's or file's, also where that is given as ``.``."""
+    return os.path.basename(os.path.abspath(path))
+
+
+def check_different_names(paths: Iterable[str]) -> None:
+    """ValueError where two data sets bear one name: their rows could not be told apart."""
+    named: dict[str, str] = {}
+    for path in paths:
+        name = data_name(path)
+        if name in named:
+            raise ValueError(f"{named[name]} and {path} are both named {name}; rename or leave out one")
+        named[name] = path

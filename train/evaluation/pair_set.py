@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import PurePath
 
 from schemas.pair import SPLITS
 from schemas.pair_set import read_manifest
 from train.command_line import nearest
-from train.evaluation.flags import known_names
+from train.evaluation.flags import data_name, known_names
 from train.evaluation.paired_search import PROTOCOLS, PairedSearch
 from train.evaluation.task import Prepared, Setting, Task
 from train.named_inputs import check_pair_set_folder
@@ -16,7 +15,7 @@ from train.split_rows import read_split
 
 
 def _add_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--data", metavar="PAIR_SET", help="folder of the pair set")
+    group.add_argument("--data", metavar="PAIR_SET", help="the pair set's folder; its anchors look for their positives")
     group.add_argument("--split", default="test", help=f"which of its splits: {', '.join(SPLITS)} (default: test)")
 
 
@@ -28,7 +27,7 @@ def _prepare(args: argparse.Namespace, setting: Setting) -> Prepared:
     rows = read_split(args.data, args.split)
     search = PairedSearch(
         task="pair-set",
-        data=f"{PurePath(args.data).name}/{args.split}",
+        data=f"{data_name(args.data)}/{args.split}",
         rows=rows,
         protocols=protocols,
         strip_comments=args.strip_comments,

@@ -16,6 +16,7 @@ import numpy as np
 
 from train.bm25_baseline import text_words
 from train.encoders import TextEncoder, finite_vectors
+from train.evaluation.flags import check_different_names
 from train.evaluation.measured import MODEL, Measured
 from train.evaluation.summaries import CORRELATIONS
 from train.evaluation.task import ItemKey, ItemTexts, Prepared, Setting, Task, together
@@ -122,7 +123,9 @@ def _prepare(args: argparse.Namespace, setting: Setting) -> Prepared:
     if len(columns) != len(COLUMNS) or not all(columns) or "0" in columns:
         raise ValueError(f"--sts-columns {args.sts_columns} is not three names or numbers, such as {','.join(COLUMNS)}")
     prepared = []
-    for path in files_in(args.sts, (".tsv", ".csv"), "--sts"):
+    files = files_in(args.sts, (".tsv", ".csv"), "--sts")
+    check_different_names(map(str, files))
+    for path in files:
         pairs = read_scored_pairs(path, columns, setting.journal)
         identity = {"file": str(path), "pairs": len(pairs.first), "columns": columns}
         prepared.append(Prepared(identity, pairs.measure, pairs.baselines, pairs.item_texts))

@@ -178,6 +178,6 @@ def files_in(paths: Iterable[str], suffixes: Sequence[str], flag: str) -> list[P
         inside = sorted(path.iterdir()) if path.is_dir() else [path]
         files = [one for one in inside if path.is_file() or one.name.removesuffix(".gz").endswith(tuple(suffixes))]
         if not files:
-            raise ValueError(f"{path} has no file that ends in {' or '.join(suffixes)}")
+            raise ValueError(f"{path} has no file that ends in {' or '.join(suffixes)}, or in these and .gz")
         found += files
     return found

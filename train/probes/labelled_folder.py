@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from train.command_line import nearest
+from train.evaluation.flags import data_name
 from train.evaluation.text_files import Place, json_lines, language_of, text_of
 from train.probes.labelled import LabelledText, ProbeSet
 from train.probes.text_lines import item_name
@@ -55,6 +56,7 @@ def _of_language(
 ) -> ProbeSet:
     fitting = [line for line in train if line.language == trained_on]
     labels = tuple(sorted({line.label for line in fitting}))
+    data = data_name(str(folder))
     place = {label: i for i, label in enumerate(labels)}
 
     def labelled(lines: list[_Line]) -> list[LabelledText]:
@@ -62,12 +64,12 @@ def _of_language(
             if line.label not in place:
                 raise ValueError(f"{line.place}: label {line.label!r} has no {trained_on} texts in {folder / TRAIN}")
         return [
-            LabelledText(f"{folder.name}/{item_name(line.place)}", line.text, place[line.label], group=line.group)
+            LabelledText(f"{data}/{item_name(line.place)}", line.text, place[line.label], group=line.group)
             for line in lines
         ]
 
     return ProbeSet(
-        data=folder.name,
+        data=data,
         part=language,
         labels=labels,
         train=labelled(fitting),

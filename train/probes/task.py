@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from train.encoders import TextEncoder
-from train.evaluation.flags import known_names
+from train.evaluation.flags import data_name, known_names
 from train.evaluation.measured import MODEL, MeanOf, Measured
 from train.evaluation.summaries import F1, MEAN
 from train.evaluation.task import ItemKey, ItemTexts, Prepared, Setting, Task
@@ -64,7 +64,7 @@ class Probing:
                     if probe.has_f1:
                         found.append(_f1(probe, said, protocol))
             found += [
-                MeanOf(tuple(lists), source.mean, Path(source.folder).name)
+                MeanOf(tuple(lists), source.mean, data_name(source.folder))
                 for lists in by_kind.values()
                 if len(lists) > 1
             ]
@@ -146,6 +146,7 @@ def _add_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--classifier",
         default="linear",
+        metavar="NAMES",
         help="comma-separated, default linear (linear: logistic regression; knn: the nearest training texts; "
         "zero-shot: the nearest prompt, nothing is trained)",
     )
