@@ -1,6 +1,6 @@
 """`pairmill audit`: a pair set in, `report.html` and `audit.json` out; exit 1 when a gate fails.
 
-    Create([END] + data files) | ParDo(summarise) | GroupByKey | ParDo(merge and write)
+    Create([END]) | read the planned files | Reshuffle | summarise | GroupByKey | merge and write
 
 The summaries hold numbers only and are bounded in size, so that memory is flat; they lie in temporary files, and the
 last step reads again the few rows that the report shows. What is measured stands in `miners/audit`, what is read
@@ -24,6 +24,7 @@ from pipelines.auditing.arguments import read_arguments, read_gates
 from pipelines.auditing.contamination import CONTAMINATION_PASS, FindContamination, find_decontamination
 from pipelines.auditing.drops import RejectsFile, SummariseRejects, load_made_of, rejects_files
 from pipelines.auditing.extras import ExtraReading, find_extras
+from pipelines.auditing.files import DataFile
 from pipelines.auditing.near import NEAR_PASS, search_near
 from pipelines.auditing.report import (
     FIGURES_NAME,
@@ -36,6 +37,7 @@ from pipelines.auditing.report import (
 )
 from pipelines.auditing.rows import (
     ROWS_PASS,
+    EvidenceFile,
     SummariseEvidence,
     SummariseFile,
     count_and_size,
@@ -51,13 +53,11 @@ from pipelines.finish import Job
 from pipelines.live_progress import Expected, FileWatch
 from pipelines.options import Command, pipeline_options
 from pipelines.progress import Progress
+from pipelines.removed_rows import find_removed
 from pipelines.running import run_pipeline
 from pipelines.runs import TEMPORARY_FOLDER, Run
 from pipelines.set_files import check_files, load_manifest
 from schemas.manifest import Manifest
-
-END = None
-"""Travels beside the files, so that the audit of an empty set ends too."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ class Readings:
     """All that is read: the set, beside it evidence and rejects, and what the flags ask for."""
 
     audit: Audit
-    evidence: list[tuple[int, str, int]]
+    manifest: Manifest
     rejects: list[RejectsFile]
     extras: ExtraReading
 
     def watch(self, summaries: SummaryFiles) -> FileWatch:
         """How far the audit is, by the summaries that are there."""
-        files, search = self.audit.files, self.audit.search
+        files, search = self.extras.files, self.audit.search
         rows = {file.index: file.rows for file in files}
         expected = {ROWS_PASS: Expected("rows", len(files), rows)}
         if search.signatures is not None:
@@ -89,21 +89,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_graph(pipeline: beam.Pipeline, readings: Readings, summaries: SummaryFiles) -> None:
-    """Wire the readings; what arrives at the end is the name of every summary."""
-    audit, search = readings.audit, readings.audit.search
+    """Wire the readings; what arrives at the end is the name of every summary, and of none, so that the audit of an
+    empty set ends too."""
+    audit, manifest, files = readings.audit.planned(summaries.folder), readings.manifest, readings.extras.files
+    removed = find_removed({audit.set_path: manifest})
     found = [
-        spread(pipeline, "files", [END, *audit.files])
-        | "summarise" >> beam.ParDo(SummariseFile(audit.set_path, summaries)),
-        spread(pipeline, "evidence", readings.evidence)
+        pipeline | "end" >> beam.Create([("", "")]),
+        spread(pipeline, summaries, "files", DataFile, files)
+        | "summarise" >> beam.ParDo(SummariseFile(audit.set_path, manifest.schema_version, removed, summaries)),
+        spread(pipeline, summaries, "evidence", EvidenceFile, evidence_files(manifest))
         | "summarise evidence" >> beam.ParDo(SummariseEvidence(audit.set_path, summaries)),
-        spread(pipeline, "rejects", list(enumerate(readings.rejects)))
+        spread(pipeline, summaries, "rejects", RejectsFile, readings.rejects)
         | "sample rejects" >> beam.ParDo(SummariseRejects(summaries)),
-        search_near(pipeline, summaries, search.signatures, audit.files),
+        search_near(pipeline, summaries, audit.search.signatures, files),
         *readings.extras.parts(pipeline, summaries),
     ]
-    if search.wanted is not None:
-        searched = spread(pipeline, "searched files", audit.files)
-        found.append(searched | "decontaminate" >> beam.ParDo(FindContamination(summaries, search.wanted)))
+    if audit.search.wanted is not None:
+        searched = spread(pipeline, summaries, "searched files", DataFile, files)
+        found.append(searched | "decontaminate" >> beam.ParDo(FindContamination(summaries, audit.search.wanted)))
     (
         found
         | "all" >> beam.Flatten()
@@ -129,7 +132,7 @@ def _run(command: Command) -> int:
     made_of = load_made_of(manifest, args.made_of)
     extras = find_extras(args, args.input, manifest, config, files)
     audit = Audit(args.input, args.output, files, search, gates, tuple(args.made_of), extras.asked)
-    readings = Readings(audit, evidence_files(manifest), rejects_files({args.input: manifest, **made_of}), extras)
+    readings = Readings(audit, manifest, rejects_files({args.input: manifest, **made_of}), extras)
     options = pipeline_options(command, sum(f.bytes for f in entries))
     take_output(args.output, overwrite=args.overwrite)
     run, temporary = Run(uuid.uuid4().hex, ""), storage.join(args.output, TEMPORARY_FOLDER)

@@ -30,27 +30,27 @@ LOOKED_UP_ROWS = 20_000_000
 
 @dataclass(frozen=True, slots=True)
 class RejectsFile:
-    """A file of rejects, and the job that wrote it."""
+    """A file of rejects: its place among them, and the job that wrote it."""
 
+    number: int
     path: str
     job: str
 
 
 class SummariseRejects(beam.DoFn):
-    """(number, a file of rejects) → ("", the name of a summary with samples of it)."""
+    """A file of rejects → ("", the name of a summary with samples of it)."""
 
     def __init__(self, files: SummaryFiles) -> None:
         self.files = files
 
-    def process(self, element: tuple[int, RejectsFile]) -> Iterator[tuple[str, str]]:
+    def process(self, file: RejectsFile) -> Iterator[tuple[str, str]]:
         """Read a row group at a time."""
-        number, file = element
         summary = Summary(self.files.config)
         with storage.open_read(file.path) as stream:
             parquet = open_parquet(stream, file.path)
             for group in range(parquet.num_row_groups):
                 summary.add_rejects(parquet.read_row_group(group, columns=list(REJECT_COLUMNS)), file.job)
-        yield "", self.files.put(REJECTS_PASS, number, summary)
+        yield "", self.files.put(REJECTS_PASS, file.number, summary)
 
 
 def load_made_of(manifest: Manifest, folders: Sequence[str]) -> dict[str, Manifest]:
@@ -66,12 +66,12 @@ def load_made_of(manifest: Manifest, folders: Sequence[str]) -> dict[str, Manife
 
 def rejects_files(sets: Mapping[str, Manifest]) -> list[RejectsFile]:
     """The files of rejects of the sets, by folder."""
-    files = []
+    found = []
     for folder, manifest in sets.items():
         entries = [entry for entry in manifest.files if entry.folder == "rejects"]
         check_files(folder, entries)
-        files += [RejectsFile(storage.join(folder, entry.path), manifest.job) for entry in entries]
-    return files
+        found += [(storage.join(folder, entry.path), manifest.job) for entry in entries]
+    return [RejectsFile(number, *one) for number, one in enumerate(found)]
 
 
 def named_rows(sets: Mapping[str, Manifest], row_ids: set[str]) -> dict[str, dict[str, Any]]:

@@ -39,6 +39,15 @@ TOKEN_ROWS = 20_000
 """Of so many rows the tokens are counted: of all in sets up to this size."""
 
 
+@dataclass(frozen=True, slots=True)
+class ComparedFile:
+    """A data file of one side of a comparison, and its place among those of both."""
+
+    number: int
+    side: str
+    file: DataFile
+
+
 @dataclass(frozen=True)
 class ExtraReading:
     """What is asked for, and what workers need for it."""
@@ -53,17 +62,18 @@ class ExtraReading:
 
     def parts(self, pipeline: beam.Pipeline, summaries: SummaryFiles) -> list[beam.PCollection[tuple[str, str]]]:
         """The summaries of what was asked for, each as ("", its name)."""
-        asked: list[tuple[str, Sequence[Any], beam.DoFn]] = []
+        asked: list[tuple[str, type, Sequence[Any], beam.DoFn]] = []
         if self.asked.compared is not None:
             others = replace(summaries.config, rows=sum(file.rows for file in self.others))
-            asked.append(("compare sets", self._sides(), ReadCompared(summaries, self.asked.compared, others)))
+            reader = ReadCompared(summaries, self.asked.compared, others)
+            asked.append(("compare sets", ComparedFile, self._sides(), reader))
         if self.scores is not None:
-            asked.append(("look up scores", self.files, ReadScores(summaries, self.scores)))
+            asked.append(("look up scores", DataFile, self.files, ReadScores(summaries, self.scores)))
         if self.tokenizer is not None:
-            asked.append(("count tokens", self.files, CountTokens(summaries, self.tokenizer)))
+            asked.append(("count tokens", DataFile, self.files, CountTokens(summaries, self.tokenizer)))
         return [
-            spread(pipeline, f"files to {name}", list(files)) | name >> beam.ParDo(reader)
-            for name, files, reader in asked
+            spread(pipeline, summaries, f"files to {name}", kind, files) | name >> beam.ParDo(reader)
+            for name, kind, files, reader in asked
         ]
 
     def expected(self) -> dict[str, Expected]:
@@ -71,7 +81,7 @@ class ExtraReading:
         rows = {file.index: file.rows for file in self.files}
         found: dict[str, Expected] = {}
         if self.asked.compared is not None:
-            sides = {number: file.rows for number, _, file in self._sides()}
+            sides = {one.number: one.file.rows for one in self._sides()}
             found[COMPARE_PASS] = Expected("compare", len(sides), sides)
         if self.scores is not None:
             found[SCORES_PASS] = Expected("scores", len(rows), rows)
@@ -79,10 +89,10 @@ class ExtraReading:
             found[TOKENS_PASS] = Expected("tokens", len(rows), rows)
         return found
 
-    def _sides(self) -> list[tuple[int, str, DataFile]]:
-        """(number, side, file) of every file of both sets."""
+    def _sides(self) -> list[ComparedFile]:
+        """The files of both sets."""
         files = [(side, file) for side, files in ((SET, self.files), (OTHER, self.others)) for file in files]
-        return [(number, side, file) for number, (side, file) in enumerate(files)]
+        return [ComparedFile(number, side, file) for number, (side, file) in enumerate(files)]
 
 
 class ReadCompared(beam.DoFn):
@@ -93,9 +103,9 @@ class ReadCompared(beam.DoFn):
         self.compared = compared
         self.others = others
 
-    def process(self, element: tuple[int, str, DataFile]) -> Iterator[tuple[str, str]]:
+    def process(self, element: ComparedFile) -> Iterator[tuple[str, str]]:
         """Gives ("", the name of a summary)."""
-        number, side, file = element
+        side, file = element.side, element.file
         summary, other = Summary(self.summaries.config), Summary(self.others) if side == OTHER else None
         rows = summary.extras.rows[side] = ComparedRows(self.compared)
         summary.extras.other = other
@@ -104,7 +114,7 @@ class ReadCompared(beam.DoFn):
             rows.add(table, SPLITS.index(file.split))
             if other:
                 other.add(table, file.split, file.index, first)
-        yield "", self.summaries.put(COMPARE_PASS, number, summary)
+        yield "", self.summaries.put(COMPARE_PASS, element.number, summary)
 
 
 class ReadScores(beam.DoFn):

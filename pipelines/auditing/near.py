@@ -44,9 +44,10 @@ def search_near(
 ) -> beam.PCollection:
     """("", the name of a summary that holds what was found), many times."""
     if search is not None:
-        partitions = spread(pipeline, "partitions", range(search.partitions))
+        every = pipeline | "partitions" >> beam.Create([search.partitions])
+        partitions = every | "each partition" >> beam.FlatMap(_numbers) | "spread partitions" >> beam.Reshuffle()
         return partitions | "search" >> beam.ParDo(SearchPartition(summaries, search))
-    listed = spread(pipeline, "data files", files)
+    listed = spread(pipeline, summaries, "data files", DataFile, files)
     chosen = (
         listed
         | "pick" >> beam.ParDo(PickRows(summaries.config.seed))
@@ -113,6 +114,10 @@ class CompareFile(beam.DoFn):
                 search.add(Batch(file.index, first, SPLITS.index(file.split), kinds, _names(table), *texts))
                 first += table.num_rows
         yield "", _put(self.files, file.index, search.found)
+
+
+def _numbers(count: int) -> Iterator[int]:
+    yield from range(count)
 
 
 def _put(files: SummaryFiles, number: int, found: NearPairs) -> str:

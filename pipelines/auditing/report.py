@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -27,7 +27,9 @@ from pipelines.auditing.near import near_thresholds
 from pipelines.auditing.signatures import SignatureSearch, leaked_rows
 from pipelines.auditing.summary_files import SummaryFiles
 from pipelines.deduping.contamination import Decontamination
+from pipelines.deduping.existing import ExistingUnit
 from pipelines.options import UsageError
+from pipelines.planned import Planned, plan
 from pipelines.set_files import load_manifest
 
 REPORT_NAME = "report.html"
@@ -55,11 +57,23 @@ class Audit:
 
     set_path: str
     output: str
-    files: tuple[DataFile, ...]
+    files: Sequence[DataFile] | Planned[DataFile]
     search: SetSearch
     gates: Gates | None = None
     made_of: tuple[str, ...] = ()
     asked: Asked | None = None
+
+    def planned(self, folder: str) -> Audit:
+        """The same as the graph holds it: what grows with the sets lies in files of `folder`, or beside the sets."""
+        signatures, asked = self.search.signatures, self.asked
+        if signatures is not None:
+            signatures = replace(signatures, units=plan(folder, "searched", ExistingUnit, signatures.units))
+        return replace(
+            self,
+            files=plan(folder, "shown", DataFile, self.files),
+            search=replace(self.search, signatures=signatures),
+            asked=None if asked is None else replace(asked, other_manifest=None),
+        )
 
 
 class WriteAudit(beam.DoFn):
@@ -82,11 +96,13 @@ class WriteAudit(beam.DoFn):
 
     def _figures(self, summary: Summary) -> dict[str, Any]:
         audit, manifest = self.audit, load_manifest(self.audit.set_path)
-        shown = read_shown(audit.set_path, audit.files, wanted_places(summary))
+        shown = read_shown(audit.set_path, tuple(audit.files), wanted_places(summary))
         sets = {audit.set_path: manifest, **{folder: load_manifest(folder) for folder in audit.made_of}}
         named = named_rows(sets, wanted_row_ids(summary))
-        measured = audit.search.measured(summary)
-        return audit_figures(summary, manifest, audit.set_path, shown, audit.gates, measured, named, audit.asked)
+        measured, asked = audit.search.measured(summary), audit.asked
+        if asked is not None and asked.compared is not None:
+            asked = replace(asked, other_manifest=load_manifest(asked.other_path))
+        return audit_figures(summary, manifest, audit.set_path, shown, audit.gates, measured, named, asked)
 
 
 def read_shown(set_path: str, files: Sequence[DataFile], places: Sequence[Place]) -> dict[Place, Mapping[str, Any]]:

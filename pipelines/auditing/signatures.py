@@ -8,7 +8,7 @@ signatures marks which hashes can be shared, a second gathers those alone, so th
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from pipelines.deduping.existing import ExistingUnit, read_existing
 from pipelines.deduping.inputs import Piece
 from pipelines.deduping.keys import Contents, partition_of
 from pipelines.deduping.match import Bands, bucket_candidates
+from pipelines.planned import Planned
 from pipelines.row_ids import hex_ids
 from pipelines.set_files import check_files
 from schemas.manifest import Manifest
@@ -50,8 +51,8 @@ class SignatureSearch:
     """What is searched, and by which rules."""
 
     config: DedupeConfig
-    units: tuple[ExistingUnit, ...]
-    """A unit a data file, in the order of the manifest's."""
+    units: Sequence[ExistingUnit] | Planned[ExistingUnit]
+    """A unit a data file, in the order of the manifest's; planned, where they are handed to workers."""
     bands_apart: int
     """Each of so many partitions has every so manieth band of every comparison."""
     ranges: int

@@ -7,8 +7,17 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from miners.audit import AuditConfig
+from miners.audit.compared_rows import CompareConfig
+from miners.audit.extra_figures import Asked
 from miners.web import WebConfig
-from pipelines import dedupe, mine_job, set_job
+from pipelines import audit, dedupe, mine_job, set_job
+from pipelines.auditing.drops import RejectsFile
+from pipelines.auditing.extras import ExtraReading
+from pipelines.auditing.report import Audit, SetSearch
+from pipelines.auditing.rows import data_files
+from pipelines.auditing.signatures import SignatureSearch
+from pipelines.auditing.summary_files import SummaryFiles
 from pipelines.deduping.config import DedupeConfig
 from pipelines.deduping.existing import ExistingUnit
 from pipelines.deduping.files import TemporaryFiles
@@ -23,7 +32,8 @@ from pipelines.removed_rows import RemovedRows
 from pipelines.runs import Run
 from pipelines.storage import FileInfo
 from pipelines.unit_sums import BATCH_UNITS, UnitSums, batch_of
-from schemas.ledger import LedgerError
+from schemas.ledger import Ledger, LedgerError
+from schemas.manifest import FileEntry, Manifest
 
 FEW = 10
 NOISE = 512
@@ -88,7 +98,40 @@ def selecting(folder: Path, count: int) -> beam.Pipeline:
     return pipeline
 
 
-@pytest.mark.parametrize(("graph_of", "many"), [(mining, 50_000), (deduping, 5_000), (selecting, 5_000)])
+def manifest_of(count: int) -> Manifest:
+    """Of a set with signatures, evidence and rejects."""
+    names = [f"{i:05d}-of-{count:05d}.parquet" for i in range(count)]
+    kinds = [("data", "train"), ("signatures", None), ("evidence", None), ("rejects", None)]
+    files = [
+        FileEntry(f"{folder}/{split or 'unit'}-{name}", split, 9, 99, f"{i:064x}", "0" * 32)
+        for folder, split in kinds
+        for i, name in enumerate(names)
+    ]
+    return Manifest("dedupe", "run", DedupeConfig().as_dict(), 0, "0", Ledger("dedupe").to_json(), tuple(files))
+
+
+def auditing(folder: Path, count: int) -> beam.Pipeline:
+    """Of a set and of another one that it is compared with, by signatures."""
+    manifest, place = manifest_of(count), "gs://bucket/set"
+    files = data_files(place, manifest)
+    units = [ExistingUnit(i, (Piece(file.path, 9),), split=i % 2) for i, file in enumerate(files)]
+    asked = Asked(CompareConfig(90, 0), "gs://bucket/other", manifest)
+    extras = ExtraReading(asked, files, files, tokenizer="{}")
+    search = SetSearch(SignatureSearch(DedupeConfig(), units, 2, 1), None)
+    readings = audit.Readings(
+        Audit(place, str(folder), files, search, asked=asked),
+        manifest,
+        [RejectsFile(i, f"{place}/rejects/{i:016x}.parquet", "dedupe") for i in range(count)],
+        extras,
+    )
+    pipeline = beam.Pipeline(options=PipelineOptions([]))
+    audit.build_graph(pipeline, readings, SummaryFiles(str(folder), AuditConfig(rows=90, seed=0)))
+    return pipeline
+
+
+@pytest.mark.parametrize(
+    ("graph_of", "many"), [(mining, 50_000), (deduping, 5_000), (selecting, 5_000), (auditing, 2_000)]
+)
 def test_a_graph_of_many_units_is_no_larger(graph_of, many, tmp_path):
     sizes = [len(graph_of(tmp_path, count).to_runner_api().SerializeToString()) for count in (FEW, many)]
     assert sizes[0] > 1000 and sizes[1] - sizes[0] < NOISE, sizes
