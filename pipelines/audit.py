@@ -55,7 +55,7 @@ from pipelines.options import Command, pipeline_options
 from pipelines.progress import Progress
 from pipelines.removed_rows import find_removed
 from pipelines.running import run_pipeline
-from pipelines.runs import TEMPORARY_FOLDER, Run
+from pipelines.runs import TEMPORARY_FOLDER, Run, folder_taken
 from pipelines.set_files import check_files, load_manifest
 from schemas.manifest import Manifest
 
@@ -134,14 +134,15 @@ def _run(command: Command) -> int:
     audit = Audit(args.input, args.output, files, search, gates, tuple(args.made_of), extras.asked)
     readings = Readings(audit, manifest, rejects_files({args.input: manifest, **made_of}), extras)
     options = pipeline_options(command, sum(f.bytes for f in entries))
-    take_output(args.output, overwrite=args.overwrite)
     run, temporary = Run(uuid.uuid4().hex, ""), storage.join(args.output, TEMPORARY_FOLDER)
     summaries = SummaryFiles(storage.join(temporary, run.run_id), config)
     job = Job("audit", args.output, {}, args.seed, run)
-    with Progress(job, readings.watch(summaries), quiet=args.quiet), run_pipeline(options, temporary) as pipeline:
-        build_graph(pipeline, readings, summaries)
-    if storage.exists(storage.join(args.output, FIGURES_NAME)):
-        storage.delete([temporary])
+    with folder_taken(args.output):
+        take_output(args.output, overwrite=args.overwrite)
+        with Progress(job, readings.watch(summaries), quiet=args.quiet), run_pipeline(options, temporary) as pipeline:
+            build_graph(pipeline, readings, summaries)
+        if storage.exists(storage.join(args.output, FIGURES_NAME)):
+            storage.delete([temporary])
     return print_report(args.output, quiet=args.quiet)
 
 

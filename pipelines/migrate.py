@@ -26,7 +26,7 @@ from pipelines.live_progress import PathWatch
 from pipelines.options import JobParser, UsageError, parse, pipeline_options
 from pipelines.progress import Progress, print_ledger
 from pipelines.running import run_pipeline
-from pipelines.runs import Run, heartbeat, refuse_living_run, start_run
+from pipelines.runs import Run, folder_taken, heartbeat, start_run
 from pipelines.set_change import copy_files, discard_change, finish_change, has_journal, staged, write_journal
 from pipelines.set_files import check_files, load_manifest
 from schemas.finished import file_entry
@@ -122,8 +122,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     if is_copy and os.path.realpath(args.output) == os.path.realpath(folder):
         raise UsageError(f"{args.output} is the input; leave --output out to change the set where it lies")
     if has_journal(folder) and not args.dry_run:
-        refuse_living_run(folder)
-        finish_change(folder)
+        with folder_taken(folder):
+            finish_change(folder)
         print(f"{folder}: a change that had been stopped is finished")
     manifest = load_manifest(folder)
     if manifest.schema_version == SCHEMA_VERSION:
@@ -143,13 +143,12 @@ def run(argv: Sequence[str] | None = None) -> int:
     if is_copy:
         begun = start_run(migration.output, {"migrated": manifest.data_id}, overwrite=args.overwrite)
         migration = replace(migration, run=begun)
-    else:
-        refuse_living_run(folder)
-        discard_change(folder)
     output = migration.output
     watch = PathWatch({"migrate": {staged(output, entry.path): entry.rows for entry in manifest.data_files()}})
     job = Job("migrate", output, {}, manifest.seed, migration.run or Run(manifest.run_id, ""))
-    with heartbeat(output), Progress(job, watch, quiet=args.quiet):
+    with heartbeat(output) if is_copy else folder_taken(folder), Progress(job, watch, quiet=args.quiet):
+        if not is_copy:
+            discard_change(folder)
         with run_pipeline(options) as pipeline:
             (
                 pipeline

@@ -79,6 +79,19 @@ def start_run(
         return _take(output, config, overwrite, resume, resumable, temp)
 
 
+@contextmanager
+def folder_taken(folder: str) -> Iterator[None]:
+    """Keep a folder that is to hold no new pair set (a report, a set that changes where it lies) for the block's job.
+
+    Other jobs are shown for as long that this one is alive. Raises UsageError where another one is.
+    """
+    with _alone(folder):
+        refuse_living_run(folder)
+        _write_beat(folder, 0)
+    with heartbeat(folder):
+        yield
+
+
 def is_finished(output: str, config: Mapping[str, Any]) -> bool:
     """Whether the folder holds the finished result of a run with these settings: nothing is left to resume."""
     if not storage.exists(storage.join(output, MANIFEST_NAME)):

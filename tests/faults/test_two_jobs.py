@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.whole_jobs import ended, result, strays, verify, wait_for
+from tests.faults.whole_jobs import WholeJob, ended, result, strays, verify, wait_for
 
 
 def refuse_beside(job, whole, tmp_path, flags: tuple[str, ...]) -> None:
@@ -30,6 +30,24 @@ def test_mining(jobs, uninterrupted, tmp_path):
 def test_every_job(jobs, uninterrupted, tmp_path, name):
     flags = ("", "--overwrite") if name == "dedupe" else ("", "--overwrite", "--resume")
     refuse_beside(jobs[name], uninterrupted(name), tmp_path, flags)
+
+
+@pytest.mark.slow
+def test_audits(jobs, tmp_path):
+    """Their temporary files lie in one folder: the second must not delete the first one's."""
+    audit = WholeJob("pipelines.audit", jobs["dedupe"].input, "--overwrite")
+    output, paused = tmp_path / "out", tmp_path / "paused"
+    first = audit.start(output, fault="pause:job:8", PAIRMILL_FAULT_PAUSED=str(paused))
+    wait_for(paused.exists, first)
+    there = {path for path in output.rglob("*") if path.name not in ("_beat.json", "progress.json")}
+    for flags in ((), ("--overwrite",)):
+        second = audit.run(output, *flags)
+        assert second.status == 2 and "another job is writing" in second.sentence
+    assert there <= set(output.rglob("*"))
+    paused.unlink()
+    done = ended(first)
+    assert done.status == 0, done.err
+    assert sorted(path.name for path in output.iterdir()) == ["audit.json", "report.html"]
 
 
 @pytest.mark.slow

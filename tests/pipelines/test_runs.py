@@ -68,6 +68,24 @@ def test_a_job_that_died_on_this_machine_is_not_waited_for(tmp_path):
     runs.refuse_living_run(str(out), sleep=lambda _: pytest.fail("it waited for a dead process"))
 
 
+def test_a_folder_without_a_new_set_is_taken_by_one_job_at_a_time(tmp_path):
+    out = tmp_path / "report"
+    program = (
+        "import sys; from pipelines.runs import folder_taken\nwith folder_taken(sys.argv[1]): input(print('taken'))"
+    )
+    command = [sys.executable, "-c", program, str(out)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "taken\n"
+        with pytest.raises(runs.UsageError, match=f"another job is writing to .*report .process {other.pid}"):
+            with runs.folder_taken(str(out)):
+                pytest.fail("two jobs have the folder")
+        other.communicate("\n", timeout=60)
+    assert other.returncode == 0
+    with runs.folder_taken(str(out)):
+        assert os.listdir(out) == ["_beat.json"]
+    assert os.listdir(out) == []
+
+
 def test_the_heart_beats_and_stops(tmp_path):
     with runs.heartbeat(str(tmp_path), every=0.01):
         for _ in range(500):
