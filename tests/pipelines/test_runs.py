@@ -76,9 +76,9 @@ def test_a_folder_without_a_new_set_is_taken_by_one_job_at_a_time(tmp_path):
     command = [sys.executable, "-c", program, str(out)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "taken\n"
-        with pytest.raises(runs.UsageError, match=f"another job is writing to .*report .process {other.pid}"):
-            with runs.folder_taken(str(out)):
-                pytest.fail("two jobs have the folder")
+        refused = pytest.raises(UsageError, match=f"another job is writing to .*report .process {other.pid}")
+        with refused, runs.folder_taken(str(out)):
+            pytest.fail("two jobs have the folder")
         other.communicate("\n", timeout=60)
     assert other.returncode == 0
     with runs.folder_taken(str(out)):
