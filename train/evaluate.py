@@ -39,7 +39,7 @@ from train.score_pairs import SUFFIX, score_pairs
 
 SCORES_RUN = "--score-pairs"
 USAGE = """%(prog)s MODEL --data PAIR_SET [--output scores.json]
-       %(prog)s MODEL --code-search PATH... --cosqa FOLDER --beir FOLDER... --sts FILE... --probe FOLDER... --mteb TASK...
+       %(prog)s MODEL --code-search PATH... --cosqa FOLDER --beir FOLDER... --sts FILE... --probe FOLDER... --mteb TASK
        %(prog)s --compare A B
        %(prog)s --report DIR...
        %(prog)s MODEL --score-pairs PAIR_SET --output scores.parquet"""

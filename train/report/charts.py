@@ -18,6 +18,8 @@ from train.report.tables import Ablation
 
 COLORS = ("--accent", "--accent2", "--accent3", "--accent4")
 MOST_POINTS = 500
+FEWEST_ITEMS = 100
+"""Of a part that gets a line in the chart of batch sizes; the table has those with fewer too."""
 
 
 @dataclass(frozen=True)
@@ -38,30 +40,31 @@ class Chart:
         ).format(self.alt, inert)
 
 
-def batch_chart(ablations: Sequence[Ablation]) -> Chart:
-    """Scores over the batch size on a doubling axis, a line a test, with its intervals."""
-    traces = [
-        {
-            **_line(i, one.name, [p.batch for p in one.points], [p.cell.value for p in one.points], "lines+markers"),
-            "error_y": {
-                "type": "data",
-                "symmetric": False,
-                "array": [(p.cell.high or p.cell.value) - p.cell.value for p in one.points],
-                "arrayminus": [p.cell.value - (p.cell.low or p.cell.value) for p in one.points],
-                "thickness": 1,
-            },
+def batch_chart(ablation: Ablation) -> Chart:
+    """Scores of one test over the batch size on a doubling axis, a line a part, with their intervals."""
+    parts = [i for i, items in enumerate(ablation.items) if items >= FEWEST_ITEMS] or range(len(ablation.parts))
+    traces = []
+    for color, i in enumerate(parts):
+        points = [(line.run.batch, cell) for line in ablation.lines if (cell := line.cells[i]) is not None]
+        cells = [cell for _, cell in points]
+        spread = {
+            "type": "data",
+            "symmetric": False,
+            "array": [(cell.value if cell.high is None else cell.high) - cell.value for cell in cells],
+            "arrayminus": [cell.value - (cell.value if cell.low is None else cell.low) for cell in cells],
+            "thickness": 1,
         }
-        for i, one in enumerate(ablations)
-    ]
-    batches = sorted({point.batch for one in ablations for point in one.points})
+        batches, values = [batch for batch, _ in points], [cell.value for cell in cells]
+        traces.append(_line(color, ablation.parts[i], batches, values, "lines+markers") | {"error_y": spread})
+    batches = sorted({line.run.batch for line in ablation.lines})
     x_axis = {
         "title": {"text": "pairs in a batch"},
         "type": "log",
         "tickvals": batches,
         "ticktext": [f"{batch:,}" for batch in batches],
     }
-    y_axis = {"title": {"text": "score, %"}, "tickformat": ".1%"}
-    return Chart("Scores over the batch size", traces, {"xaxis": x_axis, "yaxis": y_axis})
+    y_axis = {"title": {"text": escape(ablation.metric)}, "tickformat": ".0%"}
+    return Chart(f"{ablation.metric} over the batch size", traces, {"xaxis": x_axis, "yaxis": y_axis})
 
 
 def loss_chart(runs: Sequence[Run]) -> Chart | None:
@@ -88,6 +91,26 @@ def score_charts(runs: Sequence[Run]) -> list[Chart]:
         )
         for metric in metrics
     ]
+
+
+def pairs_charts(runs: Sequence[Run]) -> list[Chart]:
+    """The first validation metric over the pairs seen, where the runs' batches differ: their steps are no measure."""
+    metric = next((metric for run in runs for metric in run.scores), None)
+    if metric is None or len({run.batch for run in runs}) < 2:
+        return []
+    traces = [
+        _line(
+            i,
+            run.folder.name,
+            *_thinned([(run.seen[step], score) for step, score in run.scores[metric] if step in run.seen]),
+            "lines+markers",
+        )
+        for i, run in enumerate(runs)
+        if metric in run.scores
+    ]
+    y_axis = {"title": {"text": escape(f"validation {metric}")}, "tickformat": ".3~g"}
+    x_axis = {"title": {"text": "pairs seen"}, "tickformat": ",~d"}
+    return [Chart(f"Validation {metric} over pairs seen", traces, {"xaxis": x_axis, "yaxis": y_axis})]
 
 
 def _over_steps(alt: str, title: str, traces: list[dict[str, Any]], tick_format: str) -> Chart:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,18 @@ class Run:
     """(step, loss)."""
     scores: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     """(step, score) of each validation metric."""
+    seen: Mapping[int, int] = field(default_factory=dict)
+    """Pairs that it was trained on up to and with each step; a pair that is seen twice counts twice."""
+
+    @property
+    def steps(self) -> int:
+        """Steps that it took."""
+        return max((step for step, _ in self.losses), default=-1) + 1
+
+    @property
+    def pairs(self) -> int:
+        """Pairs that it was trained on."""
+        return max(self.seen.values(), default=0)
 
     @property
     def batch(self) -> int:
@@ -54,7 +67,7 @@ class Report:
 
 
 def read_folders(folders: Iterable[str]) -> Report:
-    """The results and runs in the folders, in the order of their paths.
+    """The results and runs in the folders, in the order of their paths, in which numbers count as numbers.
 
     ValueError for a folder that is not there, for one without any of both, and for a file that is damaged.
     """
@@ -65,9 +78,9 @@ def read_folders(folders: Iterable[str]) -> Report:
         if not folder.is_dir():
             raise ValueError(f"there is no folder {name}; --report takes folders with results (JSON) or training runs")
         before = len(runs) + len(found)
-        for place in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
+        for place in (folder, *_in_order(path for path in folder.iterdir() if path.is_dir())):
             _add_run(place, runs)
-        for path in sorted(one for pattern in DEPTH for one in folder.glob(pattern)):
+        for path in _in_order(one for pattern in DEPTH for one in folder.glob(pattern)):
             value = _read_json(path)
             if isinstance(value, dict) and isinstance(value.get("rows"), list) and "model" in value:
                 found[path.resolve()] = value
@@ -75,6 +88,15 @@ def read_folders(folders: Iterable[str]) -> Report:
             raise ValueError(f"{name} holds neither results of `pairmill evaluate --output` nor a training run")
     results = [_result(path, value, runs) for path, value in found.items()]
     return Report(_with_different_labels(results), list(runs.values()))
+
+
+def _in_order(paths: Iterable[Path]) -> list[Path]:
+    """``batch-64`` before ``batch-256``."""
+
+    def key(path: Path) -> list[tuple[str, int]]:
+        return [(text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d*)", str(path))]
+
+    return sorted(paths, key=key)
 
 
 def _add_run(folder: Path, runs: dict[Path, Run]) -> None:
@@ -93,6 +115,8 @@ def read_run(folder: Path) -> Run:
         raise ValueError(f"{place.recipe} is no recipe that a training run wrote")
     losses: list[tuple[int, float]] = []
     scores: dict[str, list[tuple[int, float]]] = {}
+    seen: dict[int, int] = {}
+    pairs = 0
     lines = place.metrics.read_text(encoding="utf-8").splitlines() if place.metrics.is_file() else []
     for number, line in enumerate(lines, start=1):
         value = _log_line(line)
@@ -102,9 +126,11 @@ def read_run(folder: Path) -> Run:
             raise ValueError(f"{place.metrics}, line {number}: no JSON object with a step")
         if isinstance(value.get("loss"), int | float):
             losses.append((value["step"], float(value["loss"])))
+            pairs += value.get("pairs") or recipe["batch"]
+            seen[value["step"]] = pairs
         for metric, score in _scores_of(value.get("eval")).items():
             scores.setdefault(metric, []).append((value["step"], score))
-    return Run(folder, recipe, losses, scores)
+    return Run(folder, recipe, losses, scores, seen)
 
 
 def _log_line(line: str) -> dict[str, Any] | None:

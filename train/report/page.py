@@ -12,7 +12,8 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from train.report.charts import batch_chart, loss_chart, score_charts
+from train.evaluation.measured import AS_WRITTEN
+from train.report.charts import batch_chart, loss_chart, pairs_charts, score_charts
 from train.report.inputs import Report
 from train.report.tables import ablations, other_differences, tables
 
@@ -35,11 +36,12 @@ def render(report: Report) -> str:
     return environment.get_template("report.html").render(
         report=report,
         tables=tables(report),
-        ablations=found,
-        batch_chart=batch_chart(found) if found else None,
+        ablations=[(one, batch_chart(one)) for one in found],
         other_differences=other_differences(compared),
         loss_chart=loss_chart(report.runs),
-        score_charts=score_charts(report.runs),
+        curves=[*score_charts(report.runs), *pairs_charts(report.runs)],
+        batches_differ=len({run.batch for run in report.runs}) > 1,
+        as_written=AS_WRITTEN,
         notes=list(dict.fromkeys(note for result in report.results for note in result.notes)),
         style=Markup(_template("report.css")),
         scripts=scripts,

@@ -9,6 +9,9 @@ from typing import Any
 from train.evaluation.measured import MODEL
 from train.report.inputs import Report, Result, Run
 
+Rows = dict[str, Mapping[str, Any]]
+"""A result's rows of one test, by part."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -44,21 +47,28 @@ class Table:
 
 
 @dataclass(frozen=True)
-class BatchPoint:
-    """A model of one batch size and its score."""
+class BatchLine:
+    """A model of one batch size and its scores, a cell a part of the test; None where it was not measured by one."""
 
-    batch: int
+    run: Run
     label: str
-    cell: Cell
+    cells: tuple[Cell | None, ...]
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """One test over the batch sizes of several models."""
+    """One test over the batch sizes of several models, by one metric."""
 
-    name: str
+    task: str
+    data: str
+    protocol: str
+    texts: str
     metric: str
-    points: tuple[BatchPoint, ...]
+    parts: tuple[str, ...]
+    """Languages or sources, and their mean."""
+    items: tuple[int, ...]
+    """Of each part."""
+    lines: tuple[BatchLine, ...]
 
 
 def cell_of(score: Mapping[str, Any]) -> Cell:
@@ -108,28 +118,42 @@ def _texts(row: Mapping[str, Any]) -> str:
 
 def ablations(report: Report) -> list[Ablation]:
     """Each test that models of two batch sizes or more were measured by, with its first metric."""
-    found: dict[tuple[str, str], list[BatchPoint]] = {}
-    for result in report.results:
-        if result.run is None:
-            continue
-        for row in result.rows:
+    found: dict[tuple[str, ...], dict[int, Rows]] = {}
+    for number, result in enumerate(report.results):
+        for row in result.rows if result.run else ():
             if row["system"] == MODEL and row["scores"]:
-                metric, score = next(iter(row["scores"].items()))
-                name = " · ".join((row["task"], row["data"], row["protocol"], row["part"], _texts(row)))
-                point = BatchPoint(result.run.batch, result.label, cell_of(score))
-                found.setdefault((name, metric), []).append(point)
-    return [
-        Ablation(name, metric, tuple(sorted(points, key=lambda one: (one.batch, one.label))))
-        for (name, metric), points in found.items()
-        if len({point.batch for point in points}) > 1
-    ]
+                test = (row["task"], row["data"], row["protocol"], _texts(row), next(iter(row["scores"])))
+                found.setdefault(test, {}).setdefault(number, {})[row["part"]] = row
+    made = (
+        _ablation(test, [(report.results[number], rows) for number, rows in measured.items()])
+        for test, measured in found.items()
+    )
+    return [one for one in made if len({line.run.batch for line in one.lines}) > 1]
+
+
+def _ablation(test: tuple[str, ...], measured: Sequence[tuple[Result, Rows]]) -> Ablation:
+    task, data, protocol, texts, metric = test
+    items = {part: int(row.get("items") or 0) for _, rows in measured for part, row in rows.items()}
+    lines = []
+    for result, rows in measured:
+        cells = tuple(cell_of(rows[part]["scores"][metric]) if part in rows else None for part in items)
+        if result.run is not None:
+            lines.append(BatchLine(result.run, result.label, cells))
+    lines.sort(key=lambda line: line.run.batch)
+    return Ablation(task, data, protocol, texts, metric, tuple(items), tuple(items.values()), tuple(lines))
+
+
+SAME_MODEL = ("keep_checkpoints", "chunk_tokens", "gradcache", "graph_gib", "attention", "compile")
+"""Keys of a recipe that change how a model is computed and, but for rounding, not what it becomes."""
 
 
 def other_differences(runs: Sequence[Run]) -> list[str]:
     """The recipe's keys, but the batch, in which runs differ: then not the batch alone explains a difference."""
     flat = [_flat(run.recipe) for run in runs]
-    names = sorted(set().union(*flat)) if flat else []
-    return [name for name in names if name != "batch" and len({repr(one.get(name)) for one in flat}) > 1]
+    names = set().union(*flat) - {"batch", *SAME_MODEL}
+    if not any(one.get("export") == "best" for one in flat):
+        names -= {"checkpoint_every", "evaluate"}
+    return sorted(name for name in names if len({repr(one.get(name)) for one in flat}) > 1)
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:

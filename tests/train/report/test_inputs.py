@@ -35,19 +35,40 @@ def test_tables_hold_what_may_be_compared_and_baselines_once(studies):
 
 def test_the_ablation_is_over_the_batches_of_the_recipes(studies):
     report = read_folders([str(studies)])
-    by_name = {one.name: one for one in ablations(report)}
-    assert set(by_name) == {
-        "retrieval · nq · beir test · all · as written",
-        "code-search · code · csn-1k · all · as written",
+    found = {(one.task, one.data, one.protocol, one.texts): one for one in ablations(report)}
+    assert set(found) == {
+        ("retrieval", "nq", "beir test", "as written"),
+        ("code-search", "code", "csn-1k", "as written"),
     }
-    points = by_name["retrieval · nq · beir test · all · as written"].points
-    assert [(one.batch, one.cell.value) for one in points] == [(256, 0.31), (2048, 0.44)]
+    ablation = found["retrieval", "nq", "beir test", "as written"]
+    assert ablation.metric == "ndcg@10" and ablation.parts == ("all",) and ablation.items == (1200,)
+    shown = [(line.run.batch, line.run.steps, line.run.pairs, line.cells[0].value) for line in ablation.lines]
+    assert shown == [(256, 1200, 1200 * 256, 0.31), (2048, 1200, 1200 * 2048, 0.44)]
     assert other_differences(report.runs) == []
 
 
+def test_numbers_in_names_count_as_numbers(tmp_path):
+    for batch in (1024, 64, 256):
+        write_run(tmp_path / f"batch-{batch}", batch, steps=2)
+        write_result(tmp_path / f"batch-{batch}" / "s.json", "gone", [row("model", batch / 2000)])
+    report = read_folders([str(tmp_path)])
+    assert [run.batch for run in report.runs] == [64, 256, 1024]
+    assert [line.cells[0].value for line in tables(report)[0].lines] == [0.032, 0.128, 0.512]
+
+
+def test_a_part_that_one_model_alone_has_leaves_a_gap(tmp_path):
+    for batch, parts in ((8, ("en",)), (16, ("en", "de"))):
+        write_run(tmp_path / str(batch), batch, steps=2)
+        rows = [row("model", 0.1 * batch, part=part) for part in parts]
+        write_result(tmp_path / str(batch) / "s.json", "gone", rows)
+    [ablation] = ablations(read_folders([str(tmp_path)]))
+    assert ablation.parts == ("en", "de") and [line.cells[1] is None for line in ablation.lines] == [True, False]
+
+
 def test_what_else_differs_is_said(tmp_path):
-    for batch, rate in ((8, 0.1), (16, 0.2)):
-        write_run(tmp_path / str(batch), batch, steps=3, learning_rate=rate, static={"dimension": batch})
+    for batch, rate in ((8, 0.1), (16, 0.2)):  # how often it is measured and stored makes no other model
+        more = {"checkpoint_every": 2 * batch, "keep_checkpoints": batch, "chunk_tokens": 512 * batch}
+        write_run(tmp_path / str(batch), batch, steps=3, learning_rate=rate, static={"dimension": batch}, **more)
     assert other_differences(read_folders([str(tmp_path)]).runs) == ["learning_rate", "static.dimension"]
 
 
