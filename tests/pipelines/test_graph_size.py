@@ -10,6 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from miners.audit import AuditConfig
 from miners.audit.compared_rows import CompareConfig
 from miners.audit.extra_figures import Asked
+from miners.takedown import read_takedown
 from miners.web import WebConfig
 from pipelines import audit, dedupe, mine_job, set_job
 from pipelines.auditing.drops import RejectsFile
@@ -29,6 +30,8 @@ from pipelines.input_sets import SetFile
 from pipelines.mine_web import WebMiner
 from pipelines.planned import plan
 from pipelines.removed_rows import RemovedRows
+from pipelines.removing.passes import build_graph as build_removal
+from pipelines.removing.removal import Removal, load_removal, plan_removal
 from pipelines.runs import Run
 from pipelines.storage import FileInfo
 from pipelines.unit_sums import BATCH_UNITS, UnitSums, batch_of
@@ -129,13 +132,24 @@ def auditing(folder: Path, count: int) -> beam.Pipeline:
     return pipeline
 
 
+def removing(folder: Path, count: int) -> beam.Pipeline:
+    """Of as many lines of the lists as the set has files of each kind."""
+    pages = "".join(f"https://example.org/{i:08d}\n" for i in range(count))
+    takedown = read_takedown([("url", "pages.txt", pages)])
+    pipeline = beam.Pipeline(options=PipelineOptions([]))
+    removal = Removal("gs://bucket/set", str(folder), manifest_of(count), takedown, Run("run", "hash"))
+    build_removal(pipeline, removal)
+    return pipeline
+
+
 @pytest.mark.parametrize(
-    ("graph_of", "many"), [(mining, 50_000), (deduping, 5_000), (selecting, 5_000), (auditing, 2_000)]
+    ("graph_of", "many"),
+    [(mining, 50_000), (deduping, 5_000), (selecting, 5_000), (auditing, 2_000), (removing, 2_000)],
 )
 def test_a_graph_of_many_units_is_no_larger(graph_of, many, tmp_path):
     sizes = [len(graph_of(tmp_path, count).to_runner_api().SerializeToString()) for count in (FEW, many)]
     assert sizes[0] > 1000 and sizes[1] - sizes[0] < NOISE, sizes
-    planned = sum(path.stat().st_size for path in tmp_path.glob("*.jsonl"))
+    planned = sum(path.stat().st_size for path in tmp_path.rglob("*.jsonl"))
     assert planned > 100 * many  # which is where the units are
 
 
@@ -150,6 +164,12 @@ def test_planned_items_come_back_as_they_were(tmp_path):
     assert plan(str(tmp_path), "units", mine_job.Unit, units) == planned
     assert plan(str(tmp_path), "units", mine_job.Unit, units[:1]).path != planned.path
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_planned_removal_comes_back_as_it_was(tmp_path):
+    lists = [("url", "pages.txt", "https://example.org/a\ndomain example.com\n"), ("license", "l.txt", "MIT\n")]
+    removal = Removal("set", str(tmp_path), manifest_of(3), read_takedown(lists), Run("run", "hash"))
+    assert load_removal(plan_removal(removal)) == removal
 
 
 def test_a_batch_that_lacks_units_is_not_published(tmp_path):

@@ -311,7 +311,7 @@ def kill_after(monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
 def test_a_kill_at_any_write_leaves_the_old_set_the_new_one_or_a_refusal_that_says_the_mend(
     tmp_path: Path, make_pair_set: MakePairSet, monkeypatch, capsys
 ) -> None:
-    monkeypatch.setattr(remove, "heartbeat", lambda _: nullcontext())
+    monkeypatch.setattr(remove, "folder_taken", lambda _: nullcontext())
     rng = random.Random(3)
     source = make_pair_set([page_pair(rng, i) for i in range(24)] + code_pairs(12), files=3, name="source")
     ids = [row["row_id"] for row in rows_of(source)]

@@ -1,0 +1,1 @@
+"""Taking rows out of a finished pair set: `pipelines.remove` is the command."""
