@@ -67,7 +67,7 @@ def _prepare(args: argparse.Namespace, setting: Setting) -> Prepared:
             "rerank": args.rerank,
         }
         prepared.append(Prepared(identity, search.measure, search.baselines, collection.item_texts))
-    return together(prepared, "sets")
+    return together(prepared, "sets", args.beir)
 
 
 RETRIEVAL = Task("retrieval from folders in BEIR's layout, beside BM25", "--beir", _add_flags, _prepare)

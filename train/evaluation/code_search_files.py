@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ import numpy as np
 from schemas.code_variants import strip_comments
 from schemas.side_hash import side_hash
 from train.evaluation.collection import Collection
+from train.evaluation.flags import shared_name
 from train.evaluation.measured import AS_WRITTEN
 from train.evaluation.text_files import Names, Place, Record, files_in, json_lines, open_text, text_of
 from train.known_pairs import KnownPairs
@@ -78,8 +78,7 @@ def read_code_search(paths: Sequence[str]) -> CodeSearchFiles:
         asked = [True] * len(functions)
     if not any(asked):
         raise ValueError(f"{paths[0]} has no function to ask for")
-    shared = os.path.commonpath([Path(path).resolve() for path in paths])
-    name = Path(shared).name
+    name = shared_name(paths)
     return CodeSearchFiles(name, _rows(functions), np.array(asked), bool(folders), _notes(name, functions))
 
 

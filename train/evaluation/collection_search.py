@@ -13,7 +13,7 @@ import numpy as np
 
 from train.encoders import TextEncoder, finite_vectors
 from train.evaluation.collection import Collection
-from train.evaluation.measured import MODEL, MeanOf, Measured
+from train.evaluation.measured import ALL, MODEL, MeanOf, Measured
 from train.evaluation.trec_metrics import Ranking, trec_values
 from train.journal import Journal
 from train.negatives.nearest import BlockSearch, FaissSearch, Found
@@ -23,7 +23,6 @@ DEPTH = 1000
 """Documents of a ranking, as trec_eval's and BEIR's users take them."""
 ENCODED_AT_ONCE = 32_768
 """Documents: enough for the encoder to sort by length, and a whole tile on a GPU."""
-ALL = "all"
 
 Run = tuple[str, dict[str, dict[str, float]]]
 """The tag of a run file, and its scores by query and document."""

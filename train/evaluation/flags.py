@@ -25,6 +25,11 @@ def data_name(path: str) -> str:
     return os.path.basename(os.path.abspath(path))
 
 
+def shared_name(paths: Iterable[str]) -> str:
+    """The name of several paths together: of the folder that all of them lie in, or of the path where it is one."""
+    return data_name(os.path.commonpath([os.path.abspath(path) for path in paths]))
+
+
 def check_different_names(paths: Iterable[str]) -> None:
     """ValueError where two data sets bear one name: their rows could not be told apart."""
     named: dict[str, str] = {}

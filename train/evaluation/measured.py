@@ -13,6 +13,8 @@ MODEL = "model"
 """The system's name in the rows of the model that is evaluated; baselines bear their own (``bm25``)."""
 
 AS_WRITTEN = "as written"
+ALL = "all"
+"""The part of all items together."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from schemas.code_variants import has_grammar, mask_name, strip_comments
 from schemas.side_hash import positive_is_code
 from train.bm25_baseline import bm25_blocks, code_words, text_words
 from train.encoders import TextEncoder, finite_vectors
-from train.evaluation.measured import AS_WRITTEN, MODEL, MeanOf, Measured
+from train.evaluation.measured import ALL, AS_WRITTEN, MODEL, MeanOf, Measured
 from train.evaluation.task import ItemKey, ItemTexts
 from train.journal import Journal
 from train.known_pairs import OwnRowOnly
@@ -35,7 +35,6 @@ PROTOCOLS = {
 }
 ALL_AT_ONCE = "all-at-once"
 """The protocol of the row that `csn-full` gives beside its own where there are several sources."""
-ALL = "all"
 MEAN_OF_PARTS = "mean"
 COLUMNS = (*METRICS, "mrr_strict")
 """The metrics; ``mrr_strict`` is the MRR when everything but the query's own row is wrong."""

@@ -17,7 +17,7 @@ import numpy as np
 from train.bm25_baseline import text_words
 from train.encoders import TextEncoder, finite_vectors
 from train.evaluation.flags import check_different_names
-from train.evaluation.measured import MODEL, Measured
+from train.evaluation.measured import ALL, MODEL, Measured
 from train.evaluation.summaries import CORRELATIONS
 from train.evaluation.task import ItemKey, ItemTexts, Prepared, Setting, Task, together
 from train.evaluation.text_files import Record, files_in, number_of, table_cells, table_records, text_of
@@ -67,7 +67,7 @@ class ScoredPairs:
             task="sts",
             data=self.name,
             protocol="cosine",
-            part="all",
+            part=ALL,
             system=system,
             metrics=METRICS,
             items=self._names,
@@ -129,7 +129,7 @@ def _prepare(args: argparse.Namespace, setting: Setting) -> Prepared:
         pairs = read_scored_pairs(path, columns, setting.journal)
         identity = {"file": str(path), "pairs": len(pairs.first), "columns": columns}
         prepared.append(Prepared(identity, pairs.measure, pairs.baselines, pairs.item_texts))
-    return together(prepared, "files")
+    return together(prepared, "files", args.sts)
 
 
 STS = Task("similarity of sentence pairs, beside people's scores", "--sts", _add_flags, _prepare)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from train.encoders import TextEncoder
-from train.evaluation.measured import MeanOf, Measured
+from train.evaluation.flags import shared_name
+from train.evaluation.measured import ALL, MeanOf, Measured
 from train.journal import Journal
 
 
@@ -49,16 +50,30 @@ class Prepared:
     """Texts of every item, for the leak check; None: the task knows none of its items."""
 
 
-def together(prepared: Sequence[Prepared], what: str) -> Prepared:
-    """Several inputs of one task as one, their identities as a list under `what`."""
+def together(prepared: Sequence[Prepared], what: str, paths: Sequence[str]) -> Prepared:
+    """Several inputs of one task as one, their identities as a list under `what` ("sets").
+
+    Where there are several, the plain mean of what each scored on all of its items follows, as papers average data
+    sets: under the name of the folder that all `paths` lie in, its part "mean of 3 sets".
+    """
+
+    def with_means(lists: Iterable[Sequence[Measured | MeanOf]]) -> list[Measured | MeanOf]:
+        found = [one for of_input in lists for one in of_input]
+        wholes: dict[tuple[str, str, str], list[Measured]] = {}
+        for one in found:
+            if isinstance(one, Measured) and one.part == ALL:
+                wholes.setdefault((one.system, one.protocol, one.texts), []).append(one)
+        part, name = f"mean of {len(prepared)} {what}", shared_name(paths)
+        means = [MeanOf(tuple(parts), part, name) for parts in wholes.values() if len(parts) == len(prepared) > 1]
+        return [*found, *means]
 
     def item_texts() -> dict[ItemKey, ItemTexts]:
         return {key: texts for one in prepared if one.item_texts for key, texts in one.item_texts().items()}
 
     return Prepared(
         {what: [one.identity for one in prepared]},
-        lambda encoder: [row for one in prepared for row in one.measure(encoder)],
-        lambda: [row for one in prepared for row in one.baselines()],
+        lambda encoder: with_means(one.measure(encoder) for one in prepared),
+        lambda: with_means(one.baselines() for one in prepared),
         item_texts,
     )
 

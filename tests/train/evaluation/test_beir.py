@@ -103,6 +103,24 @@ def test_queries_of_a_group_are_drawn_together(model, tmp_path):
     assert alone["scores"]["ndcg@10"]["value"] == score["value"]
 
 
+def test_several_sets_have_a_mean(beir, model, tmp_path):
+    rng = np.random.default_rng(9)
+    documents = [f"{sentence(rng)} {i}" for i in range(50)]
+    other = write_beir(beir.parent / "other", documents, documents[:20], {i: {i: 1} for i in range(20)})
+    rows = rows_of([str(model), "--beir", str(beir), str(other)], tmp_path)
+    for system in ("model", "bm25"):
+        each = [row_of(rows, system=system, data=data, part="all")["scores"] for data in ("made", "other")]
+        mean = row_of(rows, system=system, data=beir.parent.name, part="mean of 2 sets")
+        assert mean["items"] == 80 and set(mean["scores"]) == set(METRICS)
+        for metric, score in mean["scores"].items():
+            assert score["value"] == pytest.approx(np.mean([one[metric]["value"] for one in each]))
+            assert score["low"] <= score["value"] <= score["high"]
+    [name, *_] = [row["data"] for row in rows if row["part"] == "mean of 2 sets"]
+    assert main(["--compare", *[str(tmp_path / "scores.json")] * 2, "--output", str(tmp_path / "same.json")]) == 0
+    differences = json.loads((tmp_path / "same.json").read_text())["differences"]
+    assert any(one["data"] == name and one["part"] == "mean of 2 sets" for one in differences)
+
+
 def test_faiss_finds_what_the_blocks_find(beir, model, tmp_path):
     blocks, flat = (rows_of([str(model), "--beir", str(beir), "--index", i], tmp_path) for i in ("blocks", "faiss"))
     assert [row["scores"] for row in blocks] == [row["scores"] for row in flat]
