@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,11 +23,15 @@ from pipelines.dry_runs.set_rows import in_small_set, print_rows_plan
 from pipelines.exports.beir import export_beir
 from pipelines.exports.folder import ExportFolder, export_folder
 from pipelines.exports.lines import export_lines
-from pipelines.exports.rows import Rows
+from pipelines.exports.rows import Rows, RowsWatch
 from pipelines.exports.triplets import export_triplets
 from pipelines.exports.webdataset import export_webdataset
 from pipelines.failures import report_errors
+from pipelines.finish import Job
+from pipelines.live_progress import progress_beside
 from pipelines.options import Command, JobParser, UsageError
+from pipelines.progress import Progress
+from pipelines.runs import Run
 from schemas.manifest import Manifest
 from schemas.pair import SPLITS
 from schemas.pair_set import read_manifest
@@ -49,14 +56,17 @@ def export(
     negatives: int | None = None,
     without_comments: bool = False,
     overwrite: bool = False,
+    shown: Callable[[RowsWatch], AbstractContextManager[object]] = nullcontext,
 ) -> tuple[dict[str, dict[str, int]], list[str]]:
     """Writes the export; gives, by split, the rows read, written and left out by reason, and what must be said of it.
 
+    `shown` says how far it is for as long as it writes.
     Raises UsageError and WhereError (ValueErrors) for what cannot be done, PairSetError for a folder that is no set.
     """
     manifest = read_manifest(folder)
     rows = Rows(folder, _splits(manifest, folder, splits), parse_where(where) if where else None)
-    if not any(rows.count(split) for split in rows.splits):
+    wanted = {split: rows.count(split) for split in rows.splits}
+    if not any(wanted.values()):
         raise UsageError(f"no row of {folder} is of the split and the expression given; there is nothing to export")
     settings: dict[str, Any] = {
         "layout": kind,
@@ -65,7 +75,7 @@ def export(
         "where": where,
         "strip_comments": without_comments,
     }
-    with export_folder(output, settings, overwrite=overwrite) as target:
+    with export_folder(output, settings, overwrite=overwrite) as target, shown(RowsWatch(rows, wanted)):
         counts, notes = _write(rows, target, kind, shards, negatives, without_comments)
         settings["rows"] = counts
     return counts, notes
@@ -123,6 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.dry_run:
             _print_dry_run(args)
             return 0
+        job = Job("export", args.output, {}, 0, Run(uuid.uuid4().hex, ""))
         counts, notes = export(
             args.input,
             args.output,
@@ -133,6 +144,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             negatives=args.negatives,
             without_comments=args.strip_comments,
             overwrite=args.overwrite,
+            shown=partial(Progress, job, quiet=args.quiet, path=progress_beside(args.output)),
         )
         for line in notes:
             log_json.warn(f"note: {line}")
@@ -169,6 +181,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="say what would be read and, by a small sample, what that takes and gives",
     )
+    add("--quiet", action="store_true", help="no progress, only the closing lines")
     args = parser.parse_own(argv)
     if args.shards < 1:
         raise UsageError(f"--shards {args.shards} is no number of files; give 1 or more")

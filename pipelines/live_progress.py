@@ -1,7 +1,8 @@
 """How far a running job is, by the files that its units leave: `OUT/progress.json`, for who looks from outside.
 
-It lies beside the set's files, where neither `verify` nor a reader takes it for part of the set; it is replaced
-atomically, deleted when the job ends well, and closed with the cause when it does not.
+It lies beside the set's files, where neither `verify` nor a reader takes it for part of the set (of what appears as a
+whole folder, beside that: `OUT.progress.json`); it is replaced atomically, deleted when the job ends well, and closed
+with the cause when it does not.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from pipelines.unit_markers import done_units, read_markers
 from schemas.ledger import Ledger
 
 PROGRESS_NAME = "progress.json"
+
+
+def progress_beside(folder: str) -> str:
+    """Where the progress is told of a folder that is there only when it is whole."""
+    return f"{folder.rstrip('/')}.{PROGRESS_NAME}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,7 @@ class PathWatch:
 class ProgressFile:
     """The file of one run. Rates and times left are of this run, by a clock that does not jump."""
 
-    output: str
+    path: str
     job: str
     run_id: str
     began: float = field(default_factory=time.monotonic)
@@ -131,11 +137,6 @@ class ProgressFile:
     """What was there when the run began: `--resume`."""
     starts: dict[str, float] = field(default_factory=dict)
     """When the first unit of a step was seen done; until then its time runs from the end of the step before."""
-
-    @property
-    def path(self) -> str:
-        """Where it lies."""
-        return storage.join(self.output, PROGRESS_NAME)
 
     def value(self, seen: Seen, state: str = "running", why: str = "") -> dict[str, Any]:
         """What the file says; seconds, and records a second."""

@@ -71,6 +71,11 @@ def _read(planned: Planned) -> tuple:
     return tuple(planned)
 
 
+def numbers_below(count: int) -> Iterator[int]:
+    """The numbers of so many units: a graph holds how many there are, not each."""
+    yield from range(count)
+
+
 class ReadPlanned(beam.DoFn):
     """Gives END and the planned items, whatever comes; it comes once, when the items may be worked on."""
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from pipelines import log_json, storage
 from pipelines.contamination_table import print_contamination
 from pipelines.finish import Job
-from pipelines.live_progress import ProgressFile, Seen, Watch
+from pipelines.live_progress import PROGRESS_NAME, ProgressFile, Seen, Watch
 from pipelines.set_files import load_result
 from schemas.ledger import stages_of
 from schemas.manifest import Manifest
@@ -31,9 +31,10 @@ LOGGED_SECONDS = 10.0
 class Progress:
     """Says how far a job is for as long as the block runs: a bar on a terminal, a file, lines of `--log-json`."""
 
-    def __init__(self, job: Job, watch: Watch, *, quiet: bool) -> None:
-        self._title, self._watch, self._is_quiet = job.name, watch, quiet
-        self._file = ProgressFile(job.output, job.name, job.run.run_id)
+    def __init__(self, job: Job, watch: Watch, *, quiet: bool, path: str | None = None) -> None:
+        """`path`: where the file is to lie; in the job's output where none is given."""
+        self._title, self._output, self._watch, self._is_quiet = job.name, job.output, watch, quiet
+        self._file = ProgressFile(path or storage.join(job.output, PROGRESS_NAME), job.name, job.run.run_id)
         self._seen = Seen(())
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="progress", daemon=True)
@@ -41,7 +42,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         log_json.bind(self._file.run_id)
-        log_json.event("started", f"{self._title} works on {self._file.output}", output=self._file.output)
+        log_json.event("started", f"{self._title} works on {self._output}", output=self._output)
         self._look()
         self._thread.start()
         return self

@@ -1,6 +1,6 @@
 """`pairmill token-cache`: the train rows of a pair set as tokens, cut on as many machines as there are.
 
-    Create(data files) | Reshuffle | cut | GroupByKey | arrays | Reshuffle | join | GroupByKey | finish
+    Create([how many files]) | numbers | Reshuffle | cut | GroupByKey | arrays | Reshuffle | join | GroupByKey | finish
 
 Writes what the trainer would make for itself, byte for byte (`schemas.token_rows`), to OUTPUT/KEY: `train/run.py
 --tokens OUTPUT` finds it there by its key. A file's part lies in the temporary folder and is kept until all are joined,
@@ -24,8 +24,13 @@ from tokenizers import Tokenizer
 
 from pipelines import storage
 from pipelines.failures import report_errors
+from pipelines.finish import Job
+from pipelines.live_progress import PathWatch, progress_beside
 from pipelines.options import JobParser, UsageError, parse, pipeline_options
+from pipelines.planned import Planned, numbers_below, plan
+from pipelines.progress import Progress
 from pipelines.running import run_pipeline
+from pipelines.runs import Run
 from pipelines.set_files import check_files, load_manifest
 from schemas.token_cache import ARRAYS, INDEX_NAME, array_name, tokenizer_hash
 from schemas.token_rows import ROWS_AT_ONCE, CacheSettings, Joint, PartSize, cut_texts, token_rows
@@ -49,21 +54,31 @@ class TokenJob:
 
     def part(self, number: int, name: str) -> str:
         """A file of the part of one data file."""
-        return storage.join(self.temporary, f"{number:06d}", name)
+        return storage.join(self.temporary, f"{name}-{number:06d}")
 
     def size(self, number: int) -> PartSize:
         """Of a finished part."""
         return PartSize(**json.loads(storage.read_bytes(self.part(number, INDEX_NAME))))
 
+    def array(self, name: str) -> str:
+        """A file of the cache."""
+        return storage.join(self.target, array_name(name))
+
+    def watch(self, rows: Sequence[int]) -> PathWatch:
+        """How far the work is; `rows` are the data files'."""
+        cut = {self.part(number, INDEX_NAME): n for number, n in enumerate(rows)}
+        return PathWatch({"cut": cut, "join": {self.array(name): sum(rows) for name in ARRAYS}})
+
 
 class CutFile(beam.DoFn):
     """Number of a data file → ("", the number), after its part is written."""
 
-    def __init__(self, job: TokenJob) -> None:
-        self.job = job
+    def __init__(self, planned: Planned[TokenJob]) -> None:
+        self.planned = planned
 
     def setup(self) -> None:
         """A tokenizer for this worker, which has one core."""
+        self.job = self.planned.only()
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         self.tokenizer = Tokenizer.from_str(self.job.definition)
 
@@ -104,18 +119,18 @@ class NameArrays(beam.DoFn):
 class JoinArray(beam.DoFn):
     """An array's name → ("", the name), after it is written from all parts."""
 
-    def __init__(self, job: TokenJob) -> None:
-        self.job = job
+    def __init__(self, planned: Planned[TokenJob]) -> None:
+        self.planned = planned
 
     def process(self, name: str) -> Iterator[tuple[str, str]]:
         """Write one array."""
-        joint, path = Joint(), storage.join(self.job.target, array_name(name))
-        if not storage.exists(path):
-            with storage.writing(path) as file:
+        joint, job = Joint(), self.planned.only()
+        if not storage.exists(job.array(name)):
+            with storage.writing(job.array(name)) as file:
                 file.write(joint.first_bytes(name))
-                for number in range(len(self.job.paths)):
-                    size = self.job.size(number)
-                    with storage.open_read(self.job.part(number, array_name(name))) as part:
+                for number in range(len(job.paths)):
+                    size = job.size(number)
+                    with storage.open_read(job.part(number, array_name(name))) as part:
                         while block := part.read(_BLOCK):
                             file.write(joint.placed(name, np.frombuffer(block, ARRAYS[name]), size))
                     joint.passed(size)
@@ -125,18 +140,18 @@ class JoinArray(beam.DoFn):
 class FinishCache(beam.DoFn):
     """("", all names) → the number of rows, after the index is written."""
 
-    def __init__(self, job: TokenJob) -> None:
-        self.job = job
+    def __init__(self, planned: Planned[TokenJob]) -> None:
+        self.planned = planned
 
     def process(self, element: tuple[str, Iterable[str]]) -> Iterator[int]:
         """The cache is whole."""
         for _ in element[1]:
             pass
-        joint = Joint()
-        for number in range(len(self.job.paths)):
-            joint.passed(self.job.size(number))
-        index = joint.index(storage.last_part(self.job.target))
-        storage.write_atomically(storage.join(self.job.target, INDEX_NAME), index)
+        joint, job = Joint(), self.planned.only()
+        for size in storage.each(job.temporary, job.size, range(len(job.paths))):
+            joint.passed(size)
+        index = joint.index(storage.last_part(job.target))
+        storage.write_atomically(storage.join(job.target, INDEX_NAME), index)
         yield joint.rows
 
 
@@ -187,27 +202,34 @@ def run(argv: Sequence[str] | None = None) -> int:
         print(f"{target} is there already; nothing was written")
         return 0
     job = TokenJob(folder, tuple(entry.path for entry in entries), definition, settings, target, temporary)
-    with run_pipeline(pipeline_options(command, sum(entry.bytes for entry in entries))) as pipeline:
+    options = pipeline_options(command, sum(entry.bytes for entry in entries))
+    told, watch = Job("token-cache", target, {}, 0, Run(files, "")), job.watch([entry.rows for entry in entries])
+    with Progress(told, watch, quiet=args.quiet, path=progress_beside(target)), run_pipeline(options) as pipeline:
         build_graph(pipeline, job)
+    if not storage.exists(storage.join(target, INDEX_NAME)):
+        print(f"the job was handed to its runner; the tokens will be in {target}")
+        return 0
     storage.delete([temporary])
     print(f"{sum(entry.rows for entry in entries):,} rows as tokens are in {target}")
     return 0
 
 
 def build_graph(pipeline: beam.Pipeline, job: TokenJob) -> None:
-    """Wire the steps."""
+    """Wire the steps; the tokenizer and the names of the files lie in a file, and not in the graph."""
+    planned = plan(job.temporary, "job", TokenJob, [job])
     pair = beam.typehints.Tuple
     _ = (
         pipeline
-        | "files" >> beam.Create(range(len(job.paths)))
+        | "begin" >> beam.Create([len(job.paths)])
+        | "files" >> beam.FlatMap(numbers_below)
         | "spread files" >> beam.Reshuffle()
-        | "cut" >> beam.ParDo(CutFile(job)).with_output_types(pair[str, int])
+        | "cut" >> beam.ParDo(CutFile(planned)).with_output_types(pair[str, int])
         | "all files" >> beam.GroupByKey()
         | "arrays" >> beam.ParDo(NameArrays())
         | "spread arrays" >> beam.Reshuffle()
-        | "join" >> beam.ParDo(JoinArray(job)).with_output_types(pair[str, str])
+        | "join" >> beam.ParDo(JoinArray(planned)).with_output_types(pair[str, str])
         | "all arrays" >> beam.GroupByKey()
-        | "finish" >> beam.ParDo(FinishCache(job))
+        | "finish" >> beam.ParDo(FinishCache(planned))
     )
 
 

@@ -25,6 +25,7 @@ from pipelines.auditing.rows import spread
 from pipelines.auditing.signatures import SignatureSearch, search_partition
 from pipelines.auditing.summary_files import SummaryFiles
 from pipelines.deduping.config import DedupeConfig
+from pipelines.planned import numbers_below
 from pipelines.row_ids import hex_ids
 from schemas.pair import SPLITS
 
@@ -45,7 +46,7 @@ def search_near(
     """("", the name of a summary that holds what was found), many times."""
     if search is not None:
         every = pipeline | "partitions" >> beam.Create([search.partitions])
-        partitions = every | "each partition" >> beam.FlatMap(_numbers) | "spread partitions" >> beam.Reshuffle()
+        partitions = every | "each partition" >> beam.FlatMap(numbers_below) | "spread partitions" >> beam.Reshuffle()
         return partitions | "search" >> beam.ParDo(SearchPartition(summaries, search))
     listed = spread(pipeline, summaries, "data files", DataFile, files)
     chosen = (
@@ -114,10 +115,6 @@ class CompareFile(beam.DoFn):
                 search.add(Batch(file.index, first, SPLITS.index(file.split), kinds, _names(table), *texts))
                 first += table.num_rows
         yield "", _put(self.files, file.index, search.found)
-
-
-def _numbers(count: int) -> Iterator[int]:
-    yield from range(count)
 
 
 def _put(files: SummaryFiles, number: int, found: NearPairs) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from pipelines.live_progress import Seen, Step
 from schemas.pair_set import read_pair_set
 from schemas.where import Where
 
@@ -27,12 +29,15 @@ class Rows:
     folder: str
     splits: tuple[str, ...]
     where: Where | None = None
+    done: Counter[str] = field(default_factory=Counter, compare=False)
+    """The rows of each split that were given to be written, and are."""
 
     def batches(self, split: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The rows of one split, at most `ROWS_AT_ONCE` at a time, none empty."""
         for batch in self._scanner(split, {name: ds.field(name) for name in columns}).to_batches():
             if batch.num_rows:
                 yield batch
+                self.done[split] += batch.num_rows
 
     def negatives(self, split: str) -> np.ndarray:
         """How many negatives each row of the split has."""
@@ -48,6 +53,19 @@ class Rows:
     def _scanner(self, split: str, columns: dict[str, pc.Expression]) -> ds.Scanner:
         chosen = self.where and self.where.expression
         return read_pair_set(self.folder, split).scanner(columns=columns, filter=chosen, **_LITTLE_AHEAD)
+
+
+@dataclass(frozen=True)
+class RowsWatch:
+    """How far an export is: a step a split, whose units are its rows."""
+
+    rows: Rows
+    wanted: Mapping[str, int]
+
+    def look(self) -> Seen:
+        """See `Watch`."""
+        done = {split: self.rows.done[split] for split in self.wanted}
+        return Seen(tuple(Step(split, done[split], of, done[split]) for split, of in self.wanted.items()))
 
 
 def shard_sizes(rows: int, shards: int) -> list[int]:

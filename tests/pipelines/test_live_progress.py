@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import audit, dedupe, mine_code, progress, remove
+from pipelines import audit, dedupe, export, mine_code, progress, remove
+from pipelines.exports import lines
+from pipelines.exports.rows import Rows, RowsWatch
 from pipelines.live_progress import PROGRESS_NAME, Expected, FileWatch, MarkerWatch, ProgressFile, Seen, Step
 from schemas.pair import Pair, Provenance, make_pair
 from schemas.pair_set import read_manifest, read_pair_set
@@ -23,14 +25,14 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def reading(output: Path) -> Iterator[list[dict]]:
+def reading(output: Path, name: str = PROGRESS_NAME) -> Iterator[list[dict]]:
     """Everything that whoever looks at the file sees meanwhile; a torn file would be no JSON."""
     seen, stop = [], threading.Event()
 
     def look() -> None:
         while not stop.is_set():
             try:
-                value = json.loads((output / PROGRESS_NAME).read_bytes())
+                value = json.loads((output / name).read_bytes())
             except FileNotFoundError:
                 continue
             if not seen or seen[-1] != value:
@@ -104,6 +106,33 @@ def test_a_removal(looks, tmp_path, make_pair_set):
     assert not (folder / PROGRESS_NAME).exists() and not list(faults(str(folder)))
 
 
+def test_an_export(looks, tmp_path, make_pair_set, monkeypatch):
+    """It lies beside the folder, which appears when all of it is written."""
+    given = str(make_pair_set([pair_of(i) for i in range(40)], validation=[pair_of(i) for i in range(40, 47)]))
+    flags = ["--input", given, "--output", str(tmp_path / "out"), "--format", "jsonl", "--quiet"]
+    with reading(tmp_path, "out.progress.json") as seen:
+        assert export.main(flags) == 0
+    assert {value["job"] for value in seen} == {"export"} and {value["state"] for value in seen} == {"running"}
+    assert [(step["step"], step["of"]) for step in seen[0]["steps"]] == [("train", 40), ("validation", 7)]
+    assert not list(tmp_path.glob("out.*"))
+    monkeypatch.setattr(lines, "_lines", lambda values: 1 / 0)
+    assert export.main([*flags, "--overwrite"]) == 1
+    left = json.loads((tmp_path / "out.progress.json").read_bytes())
+    assert left["state"] == "failed" and "division" in left["why"] and left["steps"][0]["records"] == 0
+    monkeypatch.undo()
+    assert export.main([*flags, "--overwrite"]) == 0 and not list(tmp_path.glob("out.*"))
+
+
+def test_rows_of_an_export_count_once_they_are_written(make_pair_set):
+    rows = Rows(str(make_pair_set([pair_of(i) for i in range(40)])), ("train",))
+    watch = RowsWatch(rows, {"train": 40})
+    written = rows.batches("train", ["row_id"])
+    size = next(written).num_rows
+    assert watch.look().steps == (Step("train", 0, 40, 0),)
+    assert size + sum(batch.num_rows for batch in written) == 40
+    assert watch.look().steps == (Step("train", 40, 40, 40),)
+
+
 def test_it_is_no_part_of_a_set(make_pair_set):
     folder = make_pair_set([pair_of(1)])
     before = read_pair_set(str(folder)).to_table()
@@ -125,7 +154,7 @@ def test_a_job_that_fails_says_why_and_the_next_one_begins_anew(looks, tmp_path,
 
 
 def test_rates_and_time_left_are_of_this_run():
-    file = ProgressFile("out", "mine-web", "r")
+    file = ProgressFile("out/progress.json", "mine-web", "r")
     file.value(Seen((Step("mine-web", 50, 100, 5000),)))
     file.starts["mine-web"] -= 10.0
     (now,) = file.value(Seen((Step("mine-web", 60, 100, 6000),)))["steps"]
@@ -136,7 +165,7 @@ def test_rates_and_time_left_are_of_this_run():
 
 
 def test_a_step_counts_from_the_end_of_the_one_before():
-    file = ProgressFile("out", "dedupe", "r")
+    file = ProgressFile("out/progress.json", "dedupe", "r")
     _, second = file.value(Seen((Step("scan", 1, 2, 10), Step("match", 0, 4, 0))))["steps"]
     assert second["records_per_second"] is None and second["seconds_left"] is None
     file.value(Seen((Step("scan", 2, 2, 20), Step("match", 0, 4, 0))))
