@@ -34,8 +34,8 @@ from miners.code.table import (
 )
 from pipelines import storage
 from pipelines.clone_list import RemoteRepository
-from pipelines.mine_job import Unit, unit_id
 from pipelines.options import UsageError
+from pipelines.units import Unit, unit_id
 
 CLONE, COMMIT, ROWS, LINES, BROKEN_TABLE = "clone", "commit", "rows", "lines", "broken_table"
 """Kinds of units that are more than a folder or an archive at a path, as `Unit.extra` names them."""

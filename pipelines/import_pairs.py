@@ -18,9 +18,10 @@ from pipelines.failures import report_errors
 from pipelines.importing.inputs import FORMATS, Source, find_sources, units_of
 from pipelines.importing.passes import IndexTexts, MakePairs, ReadFiles
 from pipelines.importing.segments import Segment, Segments
-from pipelines.mine_job import Pass, Unit, run_passes, unit_id
+from pipelines.mine_job import Pass, run_passes
 from pipelines.options import Command, JobParser, UsageError, job_parser, parse
 from pipelines.runs import TEMPORARY_FOLDER
+from pipelines.units import Unit, unit_id
 from schemas.pair import KINDS, TEXT_PAIR
 
 NEGATIVES = 8

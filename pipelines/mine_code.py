@@ -34,9 +34,10 @@ from pipelines.code_inputs import (
 from pipelines.dry_runs.code_files import code_pieces, is_fetched
 from pipelines.dry_runs.crawl_windows import print_mining_plan
 from pipelines.failures import report_errors
-from pipelines.mine_job import InputChangedError, Unit, how_it_changed, run_mine_job
+from pipelines.mine_job import run_mine_job
 from pipelines.options import JobParser, UsageError, job_parser, parse, read_recipe
 from pipelines.parsing_pool import borrowed_parsing
+from pipelines.units import InputChangedError, Unit, how_it_changed
 from schemas.ledger import Ledger
 
 

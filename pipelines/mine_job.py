@@ -11,107 +11,38 @@ steps sum them. Memory is flat: rows go to the part file as they are found.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import apache_beam as beam
-import pyarrow as pa
-import xxhash
 
 from pipelines import storage
 from pipelines.attribution import AttributionSums
 from pipelines.counters import count
 from pipelines.deduping.passing import PASSING
-from pipelines.finish import Job, clean_after, file_entry, finish_pair_set
-from pipelines.http_files import Transfer, is_http
+from pipelines.finish import Job, clean_after, finish_pair_set
 from pipelines.last_step import LastStep
 from pipelines.live_progress import MarkerWatch
 from pipelines.options import Command, pipeline_options
+from pipelines.part_files import Parts
 from pipelines.planned import END, Planned, ReadPlanned, plan
 from pipelines.progress import Progress, print_ledger
 from pipelines.running import run_pipeline
 from pipelines.runs import TEMPORARY_FOLDER, heartbeat, is_finished, start_run
 from pipelines.unit_markers import done_units, has_marker, read_marker, write_marker
 from pipelines.unit_sums import SumUnits, UnitSums, batch_of
+from pipelines.units import InputChangedError, Miner, SplitPair, Unit, bytes_to_read, unit_id
 from schemas.attribution import Attribution
-from schemas.ids import length_prefixed
 from schemas.ledger import Ledger
 from schemas.manifest import UNITS_FOLDER, FileEntry, Manifest
-from schemas.pair import SCHEMA, SPLITS, Pair, pairs_to_table
-from schemas.pair_batch import PairBatch, batches_to_table
-from schemas.rejects import REJECTS_SCHEMA, Reject, rejects_to_table
-from schemas.writer import PartWriter
+from schemas.pair import SCHEMA, SPLITS
+from schemas.rejects import REJECTS_SCHEMA, Reject
 
-PART_BYTES = 512 << 20
-"""A part is closed, and the next begun, when it has taken in this much (before compression)."""
-BATCH_ROWS = 2048
 YOUNG_OBJECTS = 50_000
 """So many new objects there are before the garbage collector looks at them."""
-ASSUMED_BYTES = 256 << 20
-"""Of a file behind a URL that was not asked for its size."""
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One piece of input that one worker mines alone: a file's byte range, a repository, an archive."""
-
-    unit_id: str
-    uri: str
-    size: int
-    start: int = 0
-    end: int = 0
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    """Values of JSON: units are written down."""
-    listed: storage.FileInfo | None = None
-    """The file as it was when the job was planned, where the unit is a part of one file."""
-
-
-class InputChangedError(Exception):
-    """What a unit gave so far must not count: its input is another than the one that was planned.
-
-    `instead` counts the loss in a fresh ledger and gives what is kept of it.
-    """
-
-    def __init__(self, instead: Callable[[Ledger], Iterator[Reject]]) -> None:
-        super().__init__("the input was changed or deleted while it was read")
-        self.instead = instead
-
-
-def how_it_changed(unit: Unit, transfer: Transfer | None = None) -> str | None:
-    """What became of the unit's file since it was planned: a sentence, or None where it is the same, or cannot tell."""
-    if unit.listed is None or not unit.listed.version:
-        return None
-    (now,) = storage.describe([unit.uri], transfer)
-    if now == unit.listed or (is_http(unit.uri) and not now.version):
-        return None
-    if not now.version:
-        return "the file vanished while the job ran"
-    return f"the file was changed while the job ran: {unit.listed.size:,} bytes then, {now.size:,} bytes now"
-
-
-@dataclass(frozen=True, slots=True)
-class SplitPair:
-    """A pair of another split than train, where the input says so."""
-
-    pair: Pair
-    split: str
-
-
-class Miner(Protocol):
-    """A job's rules about its input: a small frozen dataclass, picklable, importable from a module."""
-
-    job: str
-    """`mine-web`, `mine-code` or `import`: which stages the ledger has."""
-
-    def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Pair | SplitPair | PairBatch | Reject | Attribution]:
-        """Read the unit and yield its pairs in order, one by one or all in batches; count what is read in `ledger`.
-
-        Raises InputChangedError.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -140,11 +71,6 @@ class PlannedPass:
     sums: UnitSums
 
 
-def unit_id(*parts: str | int) -> str:
-    """xxh3-64 of what identifies a unit (URI, size, etag or modification time, range), 16 hex digits."""
-    return xxhash.xxh3_64_hexdigest(length_prefixed(*(str(part).encode() for part in parts)))
-
-
 def run_mine_job(command: Command, miner: Miner, units: Sequence[Unit], config: Mapping[str, Any]) -> int:
     """Mine the units into the pair set `--output`; returns the exit status. Prints the closing lines.
 
@@ -171,7 +97,7 @@ def run_passes(
         "inputs": sorted(args.input),
         "units": unit_id(*(unit.unit_id for unit in inputs)),
     }
-    options = pipeline_options(command, _bytes_to_read(inputs))
+    options = pipeline_options(command, bytes_to_read(inputs))
     if args.resume and not args.overwrite and is_finished(args.output, settings):
         clean_after(args.output, temporary)
         print_ledger(args.output, quiet=args.quiet)
@@ -308,67 +234,6 @@ class MineUnit(beam.DoFn):
         return [entry for parts in (*data.values(), rejects) for entry in parts.entries], attribution
 
 
-class Parts:
-    """Rows into part files `<stem>-00000.parquet`, …: none for no rows, a next one when one is full."""
-
-    def __init__(self, output: str, stem: str, split: str | None, schema: Any) -> None:
-        self._output, self._stem, self._split, self._schema = output, stem, split, schema
-        self._to_table = _pairs_to_table if schema is SCHEMA else rejects_to_table
-        self._waiting: list[Any] = []
-        self._waiting_rows = 0
-        self._open: ExitStack | None = None
-        self._writer: PartWriter | None = None
-        self.entries: list[FileEntry] = []
-
-    def add(self, row: Any) -> None:
-        """Take one row in, or a batch of rows."""
-        self._waiting.append(row)
-        self._waiting_rows += len(row) if isinstance(row, PairBatch) else 1
-        if self._waiting_rows >= BATCH_ROWS:
-            self._flush()
-
-    def __enter__(self) -> Parts:
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
-        if kind is None:
-            self._flush()
-            self._close()
-        else:
-            if self._open is not None and self._writer is not None:
-                self._writer.abandon()
-                self._open.__exit__(kind, error, trace)
-            storage.delete(storage.join(self._output, entry.path) for entry in self.entries)
-
-    def _flush(self) -> None:
-        if not self._waiting:
-            return
-        if self._writer is None:
-            self._open = ExitStack()
-            file = self._open.enter_context(storage.writing(storage.join(self._output, self._name())))
-            self._writer = PartWriter(file, self._schema)
-        self._writer.write(self._to_table(self._waiting))
-        self._waiting, self._waiting_rows = [], 0
-        if self._writer.bytes_so_far > PART_BYTES:
-            self._close()
-
-    def _close(self) -> None:
-        if self._writer is None or self._open is None:
-            return
-        written = self._writer.close()
-        name = self._name()
-        self._open.close()
-        self.entries.append(file_entry(name, self._split, written))
-        self._writer = self._open = None
-
-    def _name(self) -> str:
-        return f"{self._stem}-{len(self.entries):05d}.parquet"
-
-
-def _pairs_to_table(rows: Sequence[Any]) -> pa.Table:
-    return batches_to_table(rows) if isinstance(rows[0], PairBatch) else pairs_to_table(rows)
-
-
 class FinishMining(LastStep):
     """Adds up the sums of all passes and writes the manifest."""
 
@@ -396,7 +261,3 @@ def _delete_unfinished_parts(output: str, done: set[str]) -> None:
             name = storage.last_part(info.path)
             if name.split("-")[place].split(".")[0] not in done:
                 storage.delete([info.path])
-
-
-def _bytes_to_read(units: Sequence[Unit]) -> int:
-    return sum(unit.size or (ASSUMED_BYTES if is_http(unit.uri) else 0) for unit in units)

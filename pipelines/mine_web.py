@@ -23,8 +23,9 @@ from pipelines.blocklist_file import BlocklistFile, find_blocklist
 from pipelines.dry_runs.crawl_windows import print_mining_plan, web_pieces
 from pipelines.failures import report_errors
 from pipelines.http_files import Transfer, is_http
-from pipelines.mine_job import InputChangedError, Unit, how_it_changed, run_mine_job, unit_id
+from pipelines.mine_job import run_mine_job
 from pipelines.options import Command, JobParser, job_parser, parse, read_recipe
+from pipelines.units import InputChangedError, Unit, how_it_changed, unit_id
 from pipelines.web_files import add_file_flags, find_files, plain_files, transfer_of
 from schemas.ledger import Ledger
 from schemas.pair import WEB_KINDS
@@ -46,7 +47,7 @@ class WebMiner:
     job: str = field(default="mine-web", init=False)
 
     def mine(self, unit: Unit, ledger: Ledger) -> Iterator[PairBatch | Reject]:
-        """See `pipelines.mine_job.Miner`; a file that cannot be opened, or was changed, is one failed record."""
+        """See `pipelines.units.Miner`; a file that cannot be opened, or was changed, is one failed record."""
         blocklist = self.blocklist.load() if self.blocklist else None
         yield from mine_batches(self._items(unit), unit.uri, self.config, ledger, blocklist)
         change = how_it_changed(unit, self.transfer)

@@ -15,8 +15,8 @@ from pipelines.code_inputs import CLONE, LINES, ROWS, CodeInputs, is_table_unit,
 from pipelines.dry_runs.crawl_windows import MOST_PIECES, window
 from pipelines.dry_runs.estimate import Piece, Taken, measure_pairs, weighted
 from pipelines.http_files import is_http
-from pipelines.mine_job import Unit
 from pipelines.parsing_pool import borrowed_parsing
+from pipelines.units import Unit
 from schemas.ledger import Ledger
 
 SOURCE_BYTES = 200 << 10

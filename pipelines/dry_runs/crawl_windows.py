@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from pipelines.dry_runs.estimate import Input, Piece, Taken, measure_pairs, print_plan, take_sample, weighted
 from pipelines.http_files import is_http
-from pipelines.mine_job import Miner, Unit
 from pipelines.options import Command
+from pipelines.units import Miner, Unit
 from schemas.ledger import Ledger
 
 WINDOW_BYTES = 512 << 10

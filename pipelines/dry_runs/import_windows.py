@@ -29,8 +29,8 @@ from pipelines.importing.inputs import Source
 from pipelines.importing.lines import BadRow, LineRange
 from pipelines.importing.segments import Segments
 from pipelines.importing.tables import JSON, PARQUET, table_rows, table_type
-from pipelines.mine_job import Unit
 from pipelines.options import Command
+from pipelines.units import Unit
 from schemas.pair import Pair, Provenance, make_pair, pairs_to_table
 from schemas.writer import PartWriter
 

@@ -27,9 +27,9 @@ from pipelines import storage
 from pipelines.http_files import is_http
 from pipelines.importing.lines import RANGE_BYTES, BadRow, LineRange, cut_lines, read_lines
 from pipelines.importing.tables import ARROW, JSON, LINES_ASKED, PARQUET, column_names, table_type
-from pipelines.mine_job import Unit, unit_id
 from pipelines.options import UsageError
 from pipelines.planned import plain
+from pipelines.units import Unit, unit_id
 from schemas.manifest import MANIFEST_NAME
 from schemas.pair import NLI, QUERY_PASSAGE
 

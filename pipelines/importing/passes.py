@@ -21,7 +21,7 @@ from pipelines.importing.inputs import Source, split_named
 from pipelines.importing.lines import BadRow, LineRange, read_lines
 from pipelines.importing.segments import PLACE, Segments, TextReader
 from pipelines.importing.tables import table_rows
-from pipelines.mine_job import SplitPair, Unit
+from pipelines.units import SplitPair, Unit
 from schemas.ledger import Ledger
 from schemas.pair import NLI, SPLITS, Provenance, make_pair
 from schemas.rejects import Reject

@@ -35,6 +35,7 @@ from pipelines.removing.removal import Removal, load_removal, plan_removal
 from pipelines.runs import Run
 from pipelines.storage import FileInfo
 from pipelines.unit_sums import BATCH_UNITS, UnitSums, batch_of
+from pipelines.units import Unit
 from schemas.ledger import Ledger, LedgerError
 from schemas.manifest import FileEntry, Manifest
 from schemas.token_rows import CacheSettings
@@ -55,7 +56,7 @@ def job_of(name: str, folder: Path, inputs: Sequence[str]) -> Job:
 
 def mining(folder: Path, count: int) -> beam.Pipeline:
     infos = map(file_info, range(count))
-    units = tuple(mine_job.Unit(f"{i:016x}", info.path, info.size, listed=info) for i, info in enumerate(infos))
+    units = tuple(Unit(f"{i:016x}", info.path, info.size, listed=info) for i, info in enumerate(infos))
     miner = WebMiner(WebConfig())
     mine = mine_job.MineUnit(miner, output=str(folder), source=None, keep_rejects=False)
     planned = mine_job.plan_pass(mine_job.Pass(miner, units), str(folder), mine, {units[0].unit_id})
@@ -168,13 +169,13 @@ def test_a_graph_of_many_units_is_no_larger(graph_of, many, tmp_path):
 def test_planned_items_come_back_as_they_were(tmp_path):
     info = FileInfo("/crawl/b\udcfc.warc.gz", 7, "1")  # a name that is no UTF-8
     units = [
-        mine_job.Unit("a", info.path, 7, 1, 6, {"kind": "rows", "parts": [1, [2]]}, info),
-        mine_job.Unit("b", "", 0),
+        Unit("a", info.path, 7, 1, 6, {"kind": "rows", "parts": [1, [2]]}, info),
+        Unit("b", "", 0),
     ]
-    planned = plan(str(tmp_path), "units", mine_job.Unit, units)
+    planned = plan(str(tmp_path), "units", Unit, units)
     assert list(planned) == units == list(planned.all()) and planned.count == 2
-    assert plan(str(tmp_path), "units", mine_job.Unit, units) == planned
-    assert plan(str(tmp_path), "units", mine_job.Unit, units[:1]).path != planned.path
+    assert plan(str(tmp_path), "units", Unit, units) == planned
+    assert plan(str(tmp_path), "units", Unit, units[:1]).path != planned.path
     assert len(list(tmp_path.iterdir())) == 2
 
 

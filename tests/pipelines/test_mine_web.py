@@ -14,8 +14,8 @@ from warcio.warcwriter import WARCWriter
 
 from miners.web import WebConfig
 from pipelines import storage
-from pipelines.mine_job import Unit
 from pipelines.mine_web import WebMiner, main, make_units
+from pipelines.units import Unit
 from schemas import read_pair_set
 from schemas.ledger import Ledger
 from schemas.pair_set import read_manifest
