@@ -33,6 +33,7 @@ from pipelines.removed_rows import RemovedRows
 from pipelines.removing.passes import build_graph as build_removal
 from pipelines.removing.removal import Removal, load_removal, plan_removal
 from pipelines.runs import Run
+from pipelines.set_passes import FinishSet, SetJob
 from pipelines.storage import FileInfo
 from pipelines.unit_sums import BATCH_UNITS, UnitSums, batch_of
 from pipelines.units import Unit
@@ -95,9 +96,9 @@ def selecting(folder: Path, count: int) -> beam.Pipeline:
     ]
     planned = plan(str(folder), "files", SetFile, files)
     given = (planned, ("gs://bucket/set",), 9 * count, RemovedRows())
-    selection = set_job.SetJob(Rules(), Rules(), *given, str(folder), str(folder), False)
+    selection = SetJob(Rules(), Rules(), *given, str(folder), str(folder), False)
     job = job_of("select", folder, [file.path for file in files])
-    finish = set_job.FinishSet(selection, job, plan(str(folder), "job", Job, [job]))
+    finish = FinishSet(selection, job, plan(str(folder), "job", Job, [job]))
     pipeline = beam.Pipeline(options=PipelineOptions([]))
     set_job.build_graph(pipeline, selection, finish)
     return pipeline
