@@ -1,6 +1,6 @@
 """`pairmill migrate`: a set of an earlier version of the schema as one of this version, with the same rows and ids.
 
-    Create([END] + data files) | Reshuffle | write in this version's schema | GroupByKey | finish
+    Create([END]) | read the planned files | Reshuffle | write in this version's schema | GroupByKey | finish
 
 Columns that the earlier version lacks are null. Ids, hashes, data_id, ledger, settings and all other files stay as they
 are. Then the change is made in one go (`pipelines.set_change`).
@@ -24,6 +24,7 @@ from pipelines.failures import report_errors
 from pipelines.finish import Job
 from pipelines.live_progress import PathWatch
 from pipelines.options import JobParser, UsageError, parse, pipeline_options
+from pipelines.planned import END, Planned, ReadPlanned, plan
 from pipelines.progress import Progress, print_ledger
 from pipelines.running import run_pipeline
 from pipelines.runs import Run, folder_taken, heartbeat, start_run
@@ -34,7 +35,6 @@ from schemas.manifest import SCHEMA_VERSION, FileEntry, Manifest
 from schemas.pair import SCHEMA, in_schema
 from schemas.writer import PartWriter
 
-END = None
 BATCH_ROWS = 2048
 
 
@@ -49,42 +49,45 @@ class Migration:
 
 
 class MigrateFile(beam.DoFn):
-    """Path of a data file → ("", its line of the manifest), after it is written in this version's schema."""
+    """A data file → ("", its line of the manifest), after it is written in this version's schema."""
 
-    def __init__(self, migration: Migration) -> None:
-        self.migration = migration
+    def __init__(self, planned: Planned[Migration]) -> None:
+        self.planned = planned
 
-    def process(self, path: str | None) -> Iterator[tuple[str, str]]:
+    def process(self, entry: FileEntry | None) -> Iterator[tuple[str, str]]:
         """Write one file; END passes. Raises ValueError where the rows come out as others."""
-        if path is None:
+        if entry is END:
             yield "", ""
             return
-        (entry,) = (entry for entry in self.migration.manifest.files if entry.path == path)
-        target = staged(self.migration.output, path)
+        migration = self.planned.only()
+        target = staged(migration.output, entry.path)
         storage.delete([target])
-        with storage.open_read(storage.join(self.migration.folder, path)) as source, storage.writing(target) as file:
+        with storage.open_read(storage.join(migration.folder, entry.path)) as source, storage.writing(target) as file:
             writer = PartWriter(file, SCHEMA)
             for batch in pq.ParquetFile(source).iter_batches(BATCH_ROWS):
                 writer.write(in_schema(pa.Table.from_batches([batch])))
-            after = file_entry(path, entry.split, writer.close())
+            after = file_entry(entry.path, entry.split, writer.close())
         if (after.rows, after.data_sum) != (entry.rows, entry.data_sum):
-            raise ValueError(f"{path} does not hold the rows that its manifest says; run `pairmill verify` on the set")
+            raise ValueError(
+                f"{entry.path} does not hold the rows that its manifest says; run `pairmill verify` on the set"
+            )
         yield "", json.dumps(asdict(after))
 
 
 class FinishMigration(beam.DoFn):
     """("", all lines) → the journal of the change."""
 
-    def __init__(self, migration: Migration) -> None:
-        self.migration = migration
+    def __init__(self, planned: Planned[Migration]) -> None:
+        self.planned = planned
 
     def process(self, element: tuple[str, Iterable[str]]) -> Iterator[str]:
         """Put the manifest together; the driver makes the change."""
-        before, run = self.migration.manifest, self.migration.run
+        migration = self.planned.only()
+        before, run = migration.manifest, migration.run
         written = [FileEntry(**json.loads(value)) for value in element[1] if value]
         others = [entry for entry in before.files if entry.folder != "data"]
         if run is not None:
-            copy_files(self.migration.folder, self.migration.output, others)
+            copy_files(migration.folder, migration.output, others)
         manifest = replace(
             before,
             files=tuple(sorted([*written, *others], key=lambda entry: entry.path)),
@@ -92,7 +95,7 @@ class FinishMigration(beam.DoFn):
             run_id=before.run_id if run is None else run.run_id,
         )
         paths = [entry.path for entry in (written if run is None else manifest.files)]
-        write_journal(self.migration.output, manifest, paths, {})
+        write_journal(migration.output, manifest, paths, {})
         yield manifest.data_id
 
 
@@ -148,19 +151,29 @@ def run(argv: Sequence[str] | None = None) -> int:
     job = Job("migrate", output, {}, manifest.seed, migration.run or Run(manifest.run_id, ""))
     with heartbeat(output) if is_copy else folder_taken(folder), Progress(job, watch, quiet=args.quiet):
         if not is_copy:
+            if load_manifest(folder) != manifest:
+                raise UsageError(f"{folder} was changed by another job just now; start again")
             discard_change(folder)
         with run_pipeline(options) as pipeline:
-            (
-                pipeline
-                | "files" >> beam.Create([END, *(entry.path for entry in manifest.data_files())])
-                | "spread" >> beam.Reshuffle()
-                | "migrate" >> beam.ParDo(MigrateFile(migration)).with_output_types(beam.typehints.Tuple[str, str])
-                | "all files" >> beam.GroupByKey()
-                | "finish" >> beam.ParDo(FinishMigration(migration))
-            )
+            build_graph(pipeline, migration)
         finish_change(output)
     print_ledger(output, quiet=args.quiet)
     return 0
+
+
+def build_graph(pipeline: beam.Pipeline, migration: Migration) -> None:
+    """Wire the steps."""
+    planned = plan(staged(migration.output, "plan"), "migration", Migration, [migration])
+    files = plan(staged(migration.output, "plan"), "files", FileEntry, migration.manifest.data_files())
+    _ = (
+        pipeline
+        | "begin" >> beam.Create([END])
+        | "files" >> beam.ParDo(ReadPlanned(files))
+        | "spread" >> beam.Reshuffle()
+        | "migrate" >> beam.ParDo(MigrateFile(planned)).with_output_types(beam.typehints.Tuple[str, str])
+        | "all files" >> beam.GroupByKey()
+        | "finish" >> beam.ParDo(FinishMigration(planned))
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ from miners.audit.compared_rows import CompareConfig
 from miners.audit.extra_figures import Asked
 from miners.takedown import read_takedown
 from miners.web import WebConfig
-from pipelines import audit, dedupe, mine_job, set_job, token_cache
+from pipelines import audit, dedupe, migrate, mine_job, set_job, token_cache
 from pipelines.auditing.drops import RejectsFile
 from pipelines.auditing.extras import ExtraReading
 from pipelines.auditing.report import Audit, SetSearch
@@ -145,6 +145,12 @@ def removing(folder: Path, count: int) -> beam.Pipeline:
     return pipeline
 
 
+def migrating(folder: Path, count: int) -> beam.Pipeline:
+    pipeline = beam.Pipeline(options=PipelineOptions([]))
+    migrate.build_graph(pipeline, migrate.Migration("gs://bucket/set", str(folder), manifest_of(count)))
+    return pipeline
+
+
 def cutting(folder: Path, count: int) -> beam.Pipeline:
     """With a tokenizer that is as long."""
     paths = tuple(file_info(number).path for number in range(count))
@@ -158,7 +164,15 @@ def cutting(folder: Path, count: int) -> beam.Pipeline:
 
 @pytest.mark.parametrize(
     ("graph_of", "many"),
-    [(mining, 50_000), (deduping, 5_000), (selecting, 5_000), (auditing, 2_000), (removing, 2_000), (cutting, 5_000)],
+    [
+        (mining, 50_000),
+        (deduping, 5_000),
+        (selecting, 5_000),
+        (auditing, 2_000),
+        (removing, 2_000),
+        (migrating, 2_000),
+        (cutting, 5_000),
+    ],
 )
 def test_a_graph_of_many_units_is_no_larger(graph_of, many, tmp_path):
     sizes = [len(graph_of(tmp_path, count).to_runner_api().SerializeToString()) for count in (FEW, many)]
