@@ -109,6 +109,17 @@ def test_audit(tmp_path: Path, dask: tuple[str, str], make_pair_set: Callable[..
     assert theirs.replace(str(tmp_path / "dask"), str(tmp_path / "local")) == ours
 
 
+@pytest.mark.slow
+def test_remove(tmp_path: Path, dask: tuple[str, str], make_pair_set: Callable[..., Path]) -> None:
+    given, ids = str(make_pair_set(200, files=3)), tmp_path / "ids.txt"
+    ids.write_text("\n".join(read_pair_set(given).to_table()["row_id"].to_pylist()[:70:7]))
+    asked = ("--input", given, "--ids", str(ids))
+    run("remove", *asked, "--output", str(tmp_path / "dask"), *dask)
+    run("remove", *asked, "--output", str(tmp_path / "local"), "--workers", "1")
+    same_result(tmp_path / "local", tmp_path / "dask")
+    assert read_manifest(str(tmp_path / "dask")).splits == {"train": 190}
+
+
 def test_a_runner_that_is_not_there_is_told(
     tmp_path: Path, make_pair_set: Callable[..., Path], capsys: pytest.CaptureFixture
 ) -> None:
