@@ -19,7 +19,7 @@ import xxhash
 
 from schemas.ids import length_prefix, length_prefixed, numbered_row_ids
 from schemas.pair import PROVENANCE_TYPE, SCHEMA, SIGNALS_TYPE, Pair, Provenance, make_pair, make_signals
-from schemas.side_hash import normalize_ascii, side_hash, to_signed
+from schemas.side_hash import normalize_ascii, normalize_words, to_signed
 
 
 class TextSide(NamedTuple):
@@ -38,11 +38,12 @@ def text_side(text: str) -> TextSide:
     if len(encoded) == len(text):  # ASCII: the words of what is hashed are the text's
         hashed = normalize_ascii(encoded)
         words = hashed.count(b" ") + 1 if hashed else 0
-        value = to_signed(xxhash.xxh3_64_intdigest(hashed))
     else:
-        words, value = len(text.split()), side_hash(text, is_code=False)
+        normal, words = normalize_words(text)
+        hashed = normal.encode()
     if not words:
         raise ValueError("a pair needs two sides that are not blank; drop it with a reason instead")
+    value = to_signed(xxhash.xxh3_64_intdigest(hashed))
     return TextSide(text, value, words, length_prefix(len(encoded)) + encoded)
 
 

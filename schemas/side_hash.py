@@ -31,7 +31,7 @@ def positive_is_code(kind: str) -> bool:
 
 def normalize_text(text: str) -> str:
     """NFKC, case folded, every run of Unicode white space as one space, stripped."""
-    return normalize_ascii(text.encode()).decode() if text.isascii() else _normalize_any(text)
+    return normalize_ascii(text.encode()).decode() if text.isascii() else normalize_words(text)[0]
 
 
 def normalize_ascii(text: bytes) -> bytes:
@@ -40,8 +40,14 @@ def normalize_ascii(text: bytes) -> bytes:
     return b" ".join(folded.split()) if b"  " in folded else folded.strip()
 
 
-def _normalize_any(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+def normalize_words(text: str) -> tuple[str, int]:
+    """`normalize_text` of any text, and how many words the text has: what NFKC makes of them may be more."""
+    normal = unicodedata.normalize("NFKC", text)
+    line = normal.replace("\n", " ")
+    # the space is the only white space that is printable: most texts need not be taken apart, which takes longest
+    line = line.strip(" ") if "  " not in line and line.isprintable() else " ".join(line.split())
+    words = (line.count(" ") + 1 if line else 0) if normal == text else len(text.split())
+    return line.casefold(), words  # folding the case makes no white space, and takes none away
 
 
 def normalize_code(code: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.side_hash import normalize_code, normalize_text, side_hash
+from schemas.side_hash import normalize_code, normalize_text, normalize_words, side_hash
 
 TEXT_VECTORS = [
     ("Hello, World", "hello, world", 3471384689615110252),
@@ -26,9 +26,21 @@ def test_text_vectors(text, normal, value):
     assert side_hash(text, is_code=False) == value
 
 
-@given(st.text(st.characters(max_codepoint=127)) | st.text())
-def test_ascii_is_normalised_as_any_text_is(text):
+@given(
+    st.text(st.characters(max_codepoint=127))
+    | st.text()
+    | st.text(st.sampled_from("aß\u0345…½´\xa0\u3000 \n\u2028\x1f"))
+)
+def test_every_text_is_normalised_by_the_rule(text):
     assert normalize_text(text) == " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    assert normalize_words(text) == (normalize_text(text), len(text.split()))
+
+
+def test_only_the_space_is_printable_white_space_and_folding_keeps_white_space():
+    for char in map(chr, range(0x110000)):
+        assert not (char.isspace() and char.isprintable()) or char == " "
+        assert char.casefold() == char if char.isspace() else not any(map(str.isspace, char.casefold()))
+        assert char.casefold()
 
 
 @pytest.mark.parametrize(("code", "normal", "value"), CODE_VECTORS)
