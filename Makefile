@@ -54,7 +54,7 @@ demo: $(VENV)/.installed
 
 # A process a core, and one thread in each: a file's tests stay together, since they share what its fixtures make.
 test: $(VENV)/.dataflow
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile --durations=25 --durations-min=5
 
 test-all: test $(PARTS:%=slow-%)
 

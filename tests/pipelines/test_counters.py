@@ -55,7 +55,7 @@ def test_no_reason_is_named_twice_in_a_stage():
         assert len(names) == len(set(names)), stage
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_mining(workers, counters, tmp_path):
     for name, text in (("a.py", "def f():\n    return 1\n"), ("b.txt", "no code"), ("c.py", "def g(:\n")):
         (tmp_path / "mill").mkdir(exist_ok=True)

@@ -217,6 +217,7 @@ def test_tables_of_every_kind_give_the_same_pairs(supervised_files, tmp_path):
             assert {row["anchor"]: row["negatives"] for row in rows} == {"q1": ["w1", "w2"], "q2": []}
 
 
+@pytest.mark.slow
 def test_the_same_rows_with_any_number_of_workers_and_after_a_stop(supervised_files, tmp_path, monkeypatch):
     inputs = [
         supervised_files.msmarco(40, packed=".gz"),

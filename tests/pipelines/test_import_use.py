@@ -50,6 +50,7 @@ def test_dedupe_and_audit_take_it(imported, tmp_path, capsys):
     assert "not_sampled" in json.dumps(figures) or "no_gold_label" in json.dumps(figures)
 
 
+@pytest.mark.slow
 def test_another_file_system_gives_the_same_rows(supervised_files, strict_storage, tmp_path):
     supervised_files.msmarco(8, packed=".gz")
     supervised_files.beir()

@@ -355,6 +355,7 @@ def test_a_kill_at_any_write_leaves_the_old_set_the_new_one_or_a_refusal_that_sa
     assert order == ["old", "refused", "new"] and states.count("refused") >= 5 and status == 0
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_while_files_take_their_places(tmp_path: Path, clean: Path) -> None:
     """A real process, dead at once: os._exit in the midst of the change."""
     ids = [row["row_id"] for row in rows_of(clean)][::9]

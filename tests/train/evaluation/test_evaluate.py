@@ -117,6 +117,7 @@ def test_a_damaged_model_is_one_sentence_and_exit_2(pair_set, model, tmp_path, c
     assert stopped.value.code == 2 and "cannot be loaded as a model" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_script_runs_from_any_folder(tmp_path):
     """Without an install, and with names in the folder that would shadow modules."""
     (tmp_path / "random.py").write_text("raise SystemExit('shadowed')")
