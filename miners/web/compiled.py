@@ -1,14 +1,14 @@
 """Loops over a page's characters that numba compiles; imported through `miners.compiling.compiled_module` alone.
 
-Texts come as code points: uint8 for ASCII, int32 for others. `kinds` says of each code point of the basic plane what it
-is: a sum of SPACE, ENDS, CLOSES and UNSPACED.
+Texts come as `code_points.code_points` gives them. `kinds` says of each code point of the basic plane what it is: a sum
+of SPACE, ENDS, CLOSES and UNSPACED.
 """
 
 from __future__ import annotations
 
 import numba
 import numpy as np
-from numba import i4, i8, u1
+from numba import i4, i8, u1, u2, u4
 from numba.types import Array, UniTuple
 
 from miners.compiling import compiled_for
@@ -17,8 +17,7 @@ SPACE, ENDS, CLOSES, UNSPACED = 1, 2, 4, 8
 NOT_KNOWN = -1
 """Instead of a number of lines: the page has an entity that only Python's own table knows."""
 
-_ASCII, _POINTS, _KINDS = Array(u1, 1, "C", readonly=True), Array(i4, 1, "C", readonly=True), Array(u1, 1, "C")
-_PAIR = UniTuple(i8, 2)
+_KINDS, _PAIR = Array(u1, 1, "C"), UniTuple(i8, 2)
 _PLANE = 0x10000
 _LESS, _GREATER, _SLASH, _BLANK, _LINE_FEED, _AMPERSAND, _QUOTE = 60, 62, 47, 32, 10, 38, 34
 _A, _B, _E, _H, _I, _L, _O, _P, _R, _U = 97, 98, 101, 104, 105, 108, 111, 112, 114, 117
@@ -118,8 +117,7 @@ def _has_end(out: np.ndarray, begin: int, end: int, kinds: np.ndarray, most: int
 
 
 @compiled_for(
-    _PAIR(_ASCII, _KINDS, i8, i8, i8, u1[::1], i4[:, ::1]),
-    _PAIR(_POINTS, _KINDS, i8, i8, i8, i4[::1], i4[:, ::1]),
+    *(_PAIR(Array(of, 1, "C", readonly=True), _KINDS, i8, i8, i8, of[::1], i4[:, ::1]) for of in (u1, u2, u4))
 )
 def read_lines(
     points: np.ndarray,

@@ -11,6 +11,7 @@ import numpy as np
 
 from miners.compiling import compiled_module
 from miners.web.blocks import Block, read_blocks
+from miners.web.code_points import code_points
 from miners.web.text_length import UNSPACED, token_count
 
 LEAST_TOKENS = 5
@@ -76,9 +77,7 @@ def read_lines(markup: str) -> PageLines:
 
 def _compiled_lines(loops: ModuleType, markup: str) -> PageLines | None:
     """None for a page with entities that only Python knows."""
-    is_ascii = markup.isascii()
-    encoding = "ascii" if is_ascii else "utf-32-le"
-    points = np.frombuffer(markup.encode(encoding, "replace"), np.uint8 if is_ascii else np.int32)
+    points, encoding = code_points(markup)
     out = np.empty(len(points) + 1, points.dtype)
     columns = np.empty((6, markup.count("\n") + markup.count("<br>") + 1), np.int32)
     count, written = loops.read_lines(points, _kinds(loops), LEAST_TOKENS, LONG_TOKENS, _ENDING, out, columns)

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numba import b1, f8, i8, u1, u4, u8
+from numba import b1, f8, i8, u1, u2, u4, u8
 from numba.types import Array, UniTuple
 
 from miners.compiling import compiled_for
 from miners.web.quality.page import _BASE, _DIGIT, _LETTER
 
-_ASCII, _POINTS = Array(u1, 1, "C", readonly=True), Array(u4, 1, "C", readonly=True)
+_KINDS = Array(u1, 1, "C", readonly=True)
 _KEYS, _PLACES = Array(u8, 1, "C", readonly=True), Array(i8, 1, "C", readonly=True)
 _POWER = np.uint64(_BASE)
 _LAST_BLANK = 32
 
 
 @compiled_for(
-    UniTuple(i8, 3)(_ASCII, _ASCII, b1, i8[:, ::1], u8[::1]),
-    UniTuple(i8, 3)(_POINTS, _ASCII, b1, i8[:, ::1], u8[::1]),
+    *(UniTuple(i8, 3)(Array(of, 1, "C", readonly=True), _KINDS, b1, i8[:, ::1], u8[::1]) for of in (u1, u2, u4))
 )
 def measure_words(
     points: np.ndarray, kinds: np.ndarray, spaced: bool, places: np.ndarray, hashes: np.ndarray

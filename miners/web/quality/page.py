@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from miners.compiling import compiled_module
+from miners.web.code_points import code_points
 
 UNSPACED_LANGUAGES = frozenset(("zh", "ja", "th", "lo", "my", "km"))
 """Written without spaces between words: there each character counts as a word, and n-grams are twice as long."""
@@ -147,9 +148,7 @@ class TextPage:
 
     @cached_property
     def _code_points(self) -> np.ndarray:
-        if self.text.isascii():
-            return np.frombuffer(self.text.encode(), np.uint8)
-        return np.frombuffer(self.text.encode("utf-32-le", "replace"), np.uint32)
+        return code_points(self.text)[0]
 
     @cached_property
     def _blank(self) -> np.ndarray:
