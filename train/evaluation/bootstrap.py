@@ -36,10 +36,14 @@ def resampled_means(values: np.ndarray, seed: Sequence[int], groups: np.ndarray 
 def resampled(measured: Measured | MeanOf, seed: int, by_group: bool) -> np.ndarray | None:
     """The summaries of `RESAMPLES` samples of the items, or of whole groups: float64 of shape (RESAMPLES, metrics).
 
-    Lists of a mean are drawn apart. None where there is nothing to draw from: one item, or no two groups.
+    Lists of a mean are drawn apart, and by their items where they have no two groups and others have. None where there
+    is nothing to draw from: one item, or no two groups.
     """
     if isinstance(measured, MeanOf):
         parts = [resampled(part, seed, by_group) for part in measured.parts]
+        if by_group and any(part is not None for part in parts):
+            again = zip(parts, measured.parts, strict=True)
+            parts = [resampled(one, seed, by_group=False) if part is None else part for part, one in again]
         whole = [part for part in parts if part is not None]
         return np.mean(whole, axis=0) if len(whole) == len(parts) else None
     if len(measured.items) < 2 or (by_group and not _has_groups(measured)):

@@ -36,6 +36,8 @@ PROTOCOLS = {
 ALL_AT_ONCE = "all-at-once"
 """The protocol of the row that `csn-full` gives beside its own where there are several sources."""
 MEAN_OF_PARTS = "mean"
+FEWEST_OF_MEAN = 20
+"""Rows of a source, for the mean of sources under `csn-full`: among four candidates any system does well."""
 COLUMNS = (*METRICS, "mrr_strict")
 """The metrics; ``mrr_strict`` is the MRR when everything but the query's own row is wrong."""
 
@@ -166,7 +168,10 @@ class PairedSearch:
         several = len(set(self.rows.sources)) > 1
         everything = [np.arange(len(self.rows))]
         at_once = [self._measured(variant, system, blocks, ALL_AT_ONCE, ALL, everything)] if several else []
-        return [*found, *_mean(found), *at_once]
+        small = [one.part for one in found if len(one.items) < FEWEST_OF_MEAN]
+        if small:
+            self.journal.note(f"left out of the mean, with fewer than {FEWEST_OF_MEAN} rows: {', '.join(small)}")
+        return [*found, *_mean([one for one in found if one.part not in small]), *at_once]
 
     def _by_source(self, rows: SplitRows) -> Iterator[tuple[str, np.ndarray]]:
         for source in sorted(set(rows.sources)):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.evaluation.bootstrap import interval, resampled_means
+from train.evaluation.bootstrap import interval, resampled, resampled_means
+from train.evaluation.measured import MeanOf, Measured
 
 
 def test_interval_of_a_large_sample_is_the_normal_one():
@@ -45,3 +46,23 @@ def test_groups_weigh_by_their_queries():
     values = np.array([[1.0], [0.0], [0.0], [0.0]])
     means = resampled_means(values, [0], np.array(["a", "b", "b", "b"]))
     assert set(np.round(means[:, 0], 6)) == {0.0, 0.25, 1.0}
+
+
+def test_a_mean_is_as_uncertain_as_the_groups_of_its_parts():
+    """One part has groups whose items agree, the other is one group: the mean's interval is not that of items alone."""
+    levels = np.random.default_rng(5).random(10)
+
+    def part(name: str, values: np.ndarray, groups: np.ndarray) -> Measured:
+        items = [f"{name}{i}" for i in range(len(values))]
+        fields = {"items": items, "values": values[:, None], "groups": groups.astype(str)}
+        return Measured("retrieval", "set", "all-documents", name, "model", ("mrr",), **fields)
+
+    grouped = part("a", np.repeat(levels, 40), np.repeat(np.arange(10), 40))
+    alone = part("b", np.random.default_rng(6).random(400), np.zeros(400))
+    mean = MeanOf((grouped, alone), "mean")
+    samples = {by_group: resampled(mean, 0, by_group) for by_group in (False, True)}
+    of_part = resampled(grouped, 0, True)
+    assert samples[True] is not None and samples[False] is not None and of_part is not None
+    assert samples[True].std() > 3 * samples[False].std()
+    assert samples[True].std() == pytest.approx(of_part.std() / 2, rel=0.2)
+    assert resampled(MeanOf((alone, alone), "mean"), 0, True) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,21 @@ def test_the_mean_of_sources_weighs_languages_alike(tmp_path, monkeypatch):
     mean = row_of(rows, part="mean", system="bm25").scores["mrr"]
     assert mean.value == pytest.approx((of[0].scores["mrr"].value + of[1].scores["mrr"].value) / 2)
     assert mean.low < mean.value < mean.high
+
+
+def test_a_source_of_few_rows_is_left_out_of_the_mean_of_full_sources(tmp_path):
+    code = [code_pair(i) for i in range(30)]
+    few = [replace(pair, language="cpp", source="docstring_code/cpp") for pair in map(code_pair, range(100, 104))]
+    folder = write_set(tmp_path / "set", test=[*code, *few, *(text_pair(i) for i in range(40))])
+    rows, journal = scores(folder, protocols=("csn-full",))
+    full = {row.part: row for row in rows if row.system == "model" and row.protocol == "csn-full"}
+    assert {part: row.items for part, row in full.items()} == {
+        "docstring_code/cpp": 4,
+        "docstring_code/python": 30,
+        "neighbor_text/en": 40,
+        "mean": 70,
+    }
+    assert "left out of the mean, with fewer than 20 rows: docstring_code/cpp" in journal.notes
 
 
 def test_a_source_of_one_row_gets_no_score(tmp_path):
