@@ -13,8 +13,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import eldc
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
+from py3langid.langid import LanguageIdentifier
 from resiliparse.parse.lang import detect_fast, supported_langs
+
+from miners.web.language_model import load_identifier
 
 PASSAGE_CHARS = 200
 """How much of a passage is looked at; more adds nothing measurable to what either identifier gets right."""
@@ -125,7 +127,7 @@ def known_languages() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def _identifier() -> LanguageIdentifier:
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    return load_identifier()
 
 
 @lru_cache(maxsize=1)
