@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import sentencex
 
@@ -31,8 +32,7 @@ class PassageConfig:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(NamedTuple):
     """A passage and the pieces that it is made of: whole paragraphs, or parts of a long one."""
 
     text: str
