@@ -17,7 +17,8 @@ from train.report.inputs import Run
 from train.report.tables import Ablation
 
 COLORS = ("--accent", "--accent2", "--accent3", "--accent4")
-MOST_POINTS = 500
+MOST_POINTS = 60
+"""Of a line: steps of different sources have losses far apart, which only means over several show as a curve."""
 FEWEST_ITEMS = 100
 """Of a part that gets a line in the chart of batch sizes; the table has those with fewer too."""
 
@@ -72,7 +73,7 @@ def loss_chart(runs: Sequence[Run]) -> Chart | None:
     traces = [
         _line(i, run.folder.name, *_thinned(run.losses), "lines") for i, run in enumerate(runs) if len(run.losses) > 1
     ]
-    return _over_steps("Loss over steps", "loss", traces, ".3~g") if traces else None
+    return _over_steps("Loss over steps", "loss", traces, ".3~g", runs) if traces else None
 
 
 def score_charts(runs: Sequence[Run]) -> list[Chart]:
@@ -88,6 +89,7 @@ def score_charts(runs: Sequence[Run]) -> list[Chart]:
                 if metric in run.scores
             ],
             ".3~g",
+            runs,
         )
         for metric in metrics
     ]
@@ -113,9 +115,13 @@ def pairs_charts(runs: Sequence[Run]) -> list[Chart]:
     return [Chart(f"Validation {metric} over pairs seen", traces, {"xaxis": x_axis, "yaxis": y_axis})]
 
 
-def _over_steps(alt: str, title: str, traces: list[dict[str, Any]], tick_format: str) -> Chart:
+def _over_steps(alt: str, title: str, traces: list[dict[str, Any]], tick_format: str, runs: Sequence[Run]) -> Chart:
+    """Where batches differ, so do the numbers of steps, by as much: their axis is then one of powers."""
+    x_axis: dict[str, Any] = {"title": {"text": "step"}, "tickformat": ",~d"}
+    if len({run.batch for run in runs}) > 1:
+        x_axis |= {"type": "log", "dtick": 1}
     y_axis = {"title": {"text": escape(title)}, "tickformat": tick_format}
-    return Chart(alt, traces, {"xaxis": {"title": {"text": "step"}, "tickformat": ",~d"}, "yaxis": y_axis})
+    return Chart(alt, traces, {"xaxis": x_axis, "yaxis": y_axis})
 
 
 def _line(place: int, name: str, x: Sequence[float], y: Sequence[float], mode: str) -> dict[str, Any]:
@@ -134,7 +140,7 @@ def _line(place: int, name: str, x: Sequence[float], y: Sequence[float], mode: s
 
 
 def _thinned(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
-    """At most some `MOST_POINTS` points, each the mean of as many neighbours: a screen shows no more."""
+    """At most some `MOST_POINTS` points, each the mean of as many neighbours."""
     width = -(-len(points) // MOST_POINTS) or 1
     groups = [points[start : start + width] for start in range(0, len(points), width)]
     return [group[-1][0] for group in groups], [sum(y for _, y in group) / len(group) for group in groups]
