@@ -99,7 +99,7 @@ def test_ranks_and_scores_are_those_of_a_plain_product(pair_set, model, tmp_path
     [
         (["--output", "scores.json"], "writes a Parquet file"),
         ([], "writes a Parquet file"),
-        (["--tasks", "pair-set", "--output", "s.parquet"], "leave --tasks out"),
+        (["--tasks", "pair-set", "--output", "s.parquet"], "leave --tasks and --train-set out"),
     ],
 )
 def test_wrong_arguments_are_one_sentence(pair_set, model, tmp_path, monkeypatch, capsys, flags, told):
