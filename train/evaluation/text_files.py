@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,10 @@ def table_cells(path: Path) -> Iterator[tuple[Place, list[str]]]:
     over. A file whose first line has two tabs or more is TSV whatever its name: SemEval's ``sts-test.csv`` is."""
     csv.field_size_limit(sys.maxsize)
     with open_text(path) as file:
-        has_tabs = file.readline().count("\t") > 1
-    is_csv = path.name.removesuffix(".gz").endswith(".csv") and not has_tabs
-    style: dict[str, Any] = {} if is_csv else {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
-    with open_text(path) as file:
-        reader = csv.reader(file, strict=True, **style)
+        first = file.readline()
+        is_csv = path.name.removesuffix(".gz").endswith(".csv") and first.count("\t") < 2
+        style: dict[str, Any] = {} if is_csv else {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+        reader = csv.reader(chain((first,), file), strict=True, **style)
         try:
             for cells in reader:
                 if any(cell.strip() for cell in cells):
