@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.finish import Job, file_entry, finish_pair_set
+from pipelines.finish import Job, finish_pair_set
 from pipelines.runs import Run
+from schemas.finished import file_entry
 from schemas.ledger import STAGES, Ledger
 from schemas.manifest import FileEntry
 from schemas.writer import PartWriter

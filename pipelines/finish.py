@@ -16,11 +16,9 @@ from pipelines.attribution import AttributionSums
 from pipelines.runs import BEAT_NAME, PROGRESS_NAME, TEMPORARY_FOLDER, Run, delete_temporary, read_run
 from pipelines.set_files import load_result
 from schemas.card import card
-from schemas.finished import file_entry, finished_manifest
+from schemas.finished import finished_manifest
 from schemas.ledger import Ledger, LedgerError
 from schemas.manifest import CARD_NAME, FILE_FOLDERS, MANIFEST_NAME, FileEntry, Manifest
-
-__all__ = ["Job", "check_footers", "clean_after", "delete_unnamed", "file_entry", "finish_pair_set"]
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import storage
-from pipelines.finish import file_entry
 from pipelines.row_ids import id_bytes
+from schemas.finished import file_entry
 from schemas.ledger import Ledger
 from schemas.manifest import FileEntry, Manifest
 from schemas.removed import CARRIED_NOTE, REMOVED_PATH, REMOVED_SCHEMA

@@ -14,10 +14,10 @@ from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.localfilesystem import LocalFileSystem
 from hypothesis import settings
 
-from pipelines.finish import Job, file_entry, finish_pair_set
+from pipelines.finish import Job, finish_pair_set
 from pipelines.runs import Run
 from schemas import Pair, Provenance, make_pair
-from schemas.finished import finished_manifest
+from schemas.finished import file_entry, finished_manifest
 from schemas.ledger import STAGES, Ledger
 from schemas.manifest import config_hash
 from schemas.pair import pairs_to_table

@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from miners.takedown import Takedown
 from pipelines import storage
-from pipelines.finish import file_entry
 from pipelines.removing.finding import lines_of
 from pipelines.removing.traces import batches, place_hash, provenance_of, text_hash
 from pipelines.row_ids import id_bytes
+from schemas.finished import file_entry
 from schemas.manifest import FileEntry
 from schemas.writer import PartWriter
 

@@ -18,9 +18,10 @@ from pipelines.deduping import inputs as dedupe_input
 from pipelines.deduping import keys as dedupe_keys
 from pipelines.deduping import verify as dedupe_verify
 from pipelines.deduping import write as dedupe_write
-from pipelines.finish import Job, file_entry, finish_pair_set
+from pipelines.finish import Job, finish_pair_set
 from pipelines.runs import Run
 from schemas import verify, writer
+from schemas.finished import file_entry
 from schemas.ledger import Ledger
 from schemas.pair import Pair, Provenance, make_pair, pairs_to_table
 from schemas.pair_set import read_manifest, read_pair_set

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.finish import file_entry
 from schemas import SCHEMA, PairSetError, Provenance, make_pair, read_manifest, read_pair_set
 from schemas.data_id import data_id, row_sums
+from schemas.finished import file_entry
 from schemas.manifest import config_hash
 from schemas.pair import in_schema, pairs_to_table, schema_of_version
 from schemas.verify import faults, main
