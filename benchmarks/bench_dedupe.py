@@ -10,7 +10,8 @@ plain Parquet table, and from a pair set as mining leaves it, to a set with evid
 verified, leaks between splits searched on three sides. rensa runs with its README's tokens, single words, and with the
 shingles of five words that all others have. datatrove and text-dedup need environments of their own: give their
 Python. `growth`: CPU seconds and peak memory with a fixed budget for a partition; the exponent is that of time over
-documents. `workers`: two processes beside one. A machine that does other work meanwhile gives less even figures.
+documents. `workers`: two processes beside one. A machine that does other work meanwhile gives less even figures;
+"stolen" is the share of the processor time that the host of a virtual machine kept from it, near 0 on an idle one.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.made_pair_set import write_pair_set
+from benchmarks.process_tree import processor_times, stolen_share
 from benchmarks.real_texts import documents
 from pipelines.deduping.plain_tables import read_parquet
 
@@ -55,6 +57,8 @@ class Figures:
     wall: float
     cpu: float
     peak: float
+    stolen: float = 0.0
+    """See `process_tree.stolen_share`."""
 
 
 def recombined(count: int, chars: int, seed: int) -> Iterator[tuple[str, str, str]]:
@@ -111,12 +115,14 @@ def measure(tool: str, table: Path, python: str = sys.executable, workers: int =
         given = [python, str(PEERS), tool, str(table), folder]
         if tool == "pairmill":
             environment["PYTHONPATH"] = str(PEERS.parent.parent)
+        times = processor_times()
         done = subprocess.run(given, env=environment, capture_output=True, text=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("figures ")]
     if not lines:
         raise SystemExit(f"{tool} failed:\n{done.stderr[-2000:]}")
-    figures = Figures(**json.loads(lines[-1].removeprefix("figures ")))
-    print(f"{tool}, {table.name}: {figures.cpu:.1f} CPU s, {figures.wall:.1f} s", file=sys.stderr, flush=True)
+    figures = Figures(**json.loads(lines[-1].removeprefix("figures ")), stolen=stolen_share(times))
+    told = f"{figures.cpu:.1f} CPU s, {figures.wall:.1f} s, {figures.stolen:.0%} stolen"
+    print(f"{tool}, {table.name}: {told}", file=sys.stderr, flush=True)
     return figures
 
 
@@ -136,12 +142,13 @@ def bench_peers(args: argparse.Namespace, folder: Path, console: Console) -> Non
     slow = [("datatrove_whole", args.datatrove), ("datatrove_split", args.datatrove), ("text_dedup", args.text_dedup)]
     peers += [(tool, few, measure(tool, start, python)) for tool, python in slow if python]
     title = f"{args.count:,} documents, {size / 1e6:,.0f} MB of text, one thread"
-    columns = ("tool", "documents", "kept", "CPU s", "documents a CPU s", "table is", "set is", "peak MB")
+    columns = ("tool", "documents", "kept", "CPU s", "documents a CPU s", "table is", "set is", "peak MB", "stolen")
     shown = Table(*columns, title=title)
     for name, count, figures in (*ours, *peers):
         ratios = [figures.cpu / count / (own.cpu / args.count) for _, _, own in ours]
         cells = (f"{figures.cpu:.1f}", f"{count / figures.cpu:,.0f}", *(f"{ratio:.2f} x" for ratio in ratios))
-        shown.add_row(name, f"{count:,}", f"{figures.kept:,}", *cells, f"{figures.peak / 1e6:,.0f}")
+        held = f"{figures.peak / 1e6:,.0f}", f"{figures.stolen:.0%}"
+        shown.add_row(name, f"{count:,}", f"{figures.kept:,}", *cells, *held)
     console.print(shown)
 
 
@@ -152,7 +159,8 @@ def _first_rows(table: Path, folder: Path, count: int) -> Path:
 
 
 def bench_growth(args: argparse.Namespace, folder: Path, console: Console) -> None:
-    shown = Table("documents", "kept", "CPU s", "documents a CPU s", "peak MB", "exponent", title="growth, one process")
+    columns = ("documents", "kept", "CPU s", "documents a CPU s", "peak MB", "stolen", "exponent")
+    shown = Table(*columns, title="growth, one process")
     before: tuple[int, Figures] | None = None
     for count in args.counts:
         table = folder / f"documents-{count}.parquet"
@@ -165,6 +173,7 @@ def bench_growth(args: argparse.Namespace, folder: Path, console: Console) -> No
             f"{figures.cpu:.1f}",
             f"{count / figures.cpu:,.0f}",
             f"{figures.peak / 1e6:,.0f}",
+            f"{figures.stolen:.0%}",
             f"{exponent:.3f}",
         )
         before = count, figures
@@ -175,7 +184,8 @@ def bench_growth(args: argparse.Namespace, folder: Path, console: Console) -> No
 def bench_workers(args: argparse.Namespace, folder: Path, console: Console) -> None:
     table = folder / "documents.parquet"
     write_documents(table, args.count, args.chars, args.seed)
-    shown = Table("workers", "kept", "CPU s", "wall s", "CPU of one", "speed of one", title=f"{args.count:,} documents")
+    columns = ("workers", "kept", "CPU s", "wall s", "stolen", "CPU of one", "speed of one")
+    shown = Table(*columns, title=f"{args.count:,} documents")
     one = measure("pairmill", table)
     for workers, figures in ((1, one), (2, measure("pairmill", table, workers=2))):
         cost, speed = figures.cpu / one.cpu, one.wall / figures.wall
@@ -184,6 +194,7 @@ def bench_workers(args: argparse.Namespace, folder: Path, console: Console) -> N
             f"{figures.kept:,}",
             f"{figures.cpu:.1f}",
             f"{figures.wall:.1f}",
+            f"{figures.stolen:.0%}",
             f"{cost:.2f} x",
             f"{speed:.2f} x",
         )

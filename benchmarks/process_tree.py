@@ -26,13 +26,15 @@ class Cost:
     peak_mb: float
     """Resident memory of the whole tree, sampled; pages that processes share count once (PSS)."""
     output: str
+    stolen: float
+    """See `stolen_share`."""
 
 
 def run(command: Sequence[str], **environment: str) -> Cost:
     """Run a command to its end. Raises RuntimeError with what it said where it fails."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # orphans come to us, so that their CPU is counted
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    begin = time.monotonic()
+    begin, times = time.monotonic(), processor_times()
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment}
     ) as process:
@@ -42,13 +44,27 @@ def run(command: Sequence[str], **environment: str) -> Cost:
         output = process.stdout.read() if process.stdout else ""
         process.wait()
         watcher.join()
-    wall = time.monotonic() - begin
+    wall, stolen = time.monotonic() - begin, stolen_share(times)
     _reap_orphans()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{output[-3000:]}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(cpu, wall, peak[0], output)
+    return Cost(cpu, wall, peak[0], output, stolen)
+
+
+def processor_times() -> tuple[int, int]:
+    """What all processors of the machine have been busy with since it started, and what its host kept from them."""
+    user, nice, system, _, _, irq, soft_irq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return user + nice + system + irq + soft_irq, steal
+
+
+def stolen_share(since: tuple[int, int]) -> float:
+    """Of the processor time that was asked for since `processor_times` gave that, the share that the host gave to
+    others: a virtual machine is not idle where this is not near 0, and its CPU seconds and speeds are not its own.
+    """
+    busy, stolen = (now - before for now, before in zip(processor_times(), since, strict=True))
+    return stolen / max(1, busy + stolen)
 
 
 def _watch(process: subprocess.Popen[str], peak: list[float]) -> None:
