@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from functools import lru_cache
 from itertools import compress
 
+from miners.web.notices import notices_of
 from miners.web.page_lines import LEAST_TOKENS, LONG_TOKENS, PageLines, ends_sentence
 from miners.web.text_length import token_count
 
@@ -27,6 +28,8 @@ TAIL_PROSE = 0.5
 """What follows an article begins after at least this part of the page's prose."""
 TAIL_TOKENS = 6
 """The longest of such names."""
+COMMON_CHARS = 80
+"""Names that come again on other pages are short."""
 NOTICE_TOKENS = 40
 """A longer paragraph may have a notice's phrase and more to say."""
 
@@ -50,16 +53,6 @@ _TAIL = re.compile(
     re.VERBOSE,
 )
 """In lower case: names of what follows an article: lists of others, comments, buttons, its author."""
-_NOTICE_WORDS = (
-    "cookies", "all rights reserved", "sign up for", "sign up to", "subscribe to", "subscribe now", "newsletter",
-    "follow us", "follow him", "follow her", "follow me", "follow @", "click here", "getty images", "copyright", "©",
-    "reporting by", "editing by", "photo:", "photo by", "image:", "credit:",
-)  # fmt: skip
-_NOTICE_START = re.compile(
-    r"\n\W*(?:(?:related|read more|see also|source|share|tags?|photo)\b[^.]{0,20}:"
-    r"|(?:advertisement|anzeige|publicidad)\b)"
-)
-"""In lower case, behind a line break: phrases of notices beside an article: credits, consent, subscription."""
 
 
 def is_prose(text: str) -> bool:
@@ -107,10 +100,20 @@ def _tail(lines: PageLines, begin: int) -> int:
     prose = lines.prose[begin:]
     least, seen = TAIL_PROSE * sum(prose), 0
     for i, (tokens, chars) in enumerate(zip(lines.tokens[begin:], prose, strict=True), begin):
-        if seen > least and tokens <= TAIL_TOKENS and _TAIL.match(lines.texts[i].lower()):
+        if seen > least and tokens <= TAIL_TOKENS and _names_tail(lines.texts[i]):
             return i
         seen += chars
     return len(lines.texts)
+
+
+def _names_tail(text: str) -> bool:
+    return _is_tail_name(text) if len(text) <= COMMON_CHARS else _TAIL.match(text.lower()) is not None
+
+
+@lru_cache(maxsize=4096)
+def _is_tail_name(text: str) -> bool:
+    """Kept for a while: a site's pages end alike."""
+    return _TAIL.match(text.lower()) is not None
 
 
 def _text_lines(lines: PageLines, numbers: range) -> list[int]:
@@ -127,7 +130,7 @@ def _text_lines(lines: PageLines, numbers: range) -> list[int]:
         kept.append(i)
         if tokens <= NOTICE_TOKENS:
             short.append(i)
-    notices = _notices(texts, short)
+    notices = notices_of(texts, short)
     return [i for i in kept if i not in notices] if notices else kept
 
 
@@ -135,23 +138,6 @@ def _least_tokens(lines: PageLines, numbers: range) -> int:
     """Of a line outside any element for text: more where the page has its text in such elements."""
     prose, in_text = lines.prose[numbers.start : numbers.stop], lines.in_text[numbers.start : numbers.stop]
     return LOOSE_TOKENS if 2 * sum(compress(prose, in_text)) >= sum(prose) else LEAST_TOKENS
-
-
-def _notices(texts: Sequence[str], numbers: Sequence[int]) -> frozenset[int]:
-    """Those of these lines that have a notice's phrase. Few pages have one at all, so all lines are asked at once."""
-    page = "\n" + "\n".join([texts[i] for i in numbers]).lower()
-    phrases = [phrase for phrase in _NOTICE_WORDS if phrase in page]
-    begins = _NOTICE_START.search(page) is not None
-    if not phrases and not begins:
-        return frozenset()
-    return frozenset(i for i in numbers if _is_notice(texts[i].lower(), phrases, begins))
-
-
-def _is_notice(lower: str, phrases: Sequence[str], begins: bool) -> bool:
-    for phrase in phrases:  # a loop, as `any` over a generator takes three times as long
-        if phrase in lower:
-            return True
-    return begins and _NOTICE_START.match("\n" + lower) is not None
 
 
 def _is_address(text: str) -> bool:
@@ -169,8 +155,11 @@ def _from_first_text(lines: PageLines, numbers: list[int]) -> list[int]:
         if lines.levels[i]:
             return numbers[place:]
         if lines.tokens[i] >= LEAST_TOKENS:
+            text = lines.texts[i]
+            if times is None and lines.texts.count(text) == 1:  # most often: quicker than to count every line
+                return numbers[place:]
             times = times or Counter([lines.texts[i] for i in numbers])
-            if times[lines.texts[i]] == 1:
+            if times[text] == 1:
                 return numbers[place:]
     return numbers
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numba import i4, i8, u1, u2, u4
+from numba import b1, i4, i8, u1, u2, u4, u8
 from numba.types import Array, UniTuple
 
 from miners.compiling import compiled_for
@@ -21,6 +21,11 @@ _KINDS, _PAIR = Array(u1, 1, "C"), UniTuple(i8, 2)
 _PLANE = 0x10000
 _LESS, _GREATER, _SLASH, _BLANK, _LINE_FEED, _AMPERSAND, _QUOTE = 60, 62, 47, 32, 10, 38, 34
 _A, _B, _E, _H, _I, _L, _O, _P, _R, _U = 97, 98, 101, 104, 105, 108, 111, 112, 114, 117
+_Z, _CAPITAL_A, _CAPITAL_Z, _DIGIT_0, _DIGIT_9 = 122, 65, 90, 48, 57
+_K, _KELVIN, _UNDERSCORE = 107, 0x212A, 95
+_BEYOND = 256
+_PACKED = 8
+"""Letters that an integer holds; no name that is looked for is longer."""
 _BREAK, _QUOTE_ENTITY, _LESS_ENTITY, _GREATER_ENTITY, _AMPERSAND_ENTITY = (
     np.frombuffer(word, np.uint8) for word in (b"<br>", b"&quot;", b"&lt;", b"&gt;", b"&amp;")
 )
@@ -35,6 +40,20 @@ def _kind(kinds: np.ndarray, point: int) -> int:
     if point < _PLANE:
         return kinds[point]
     return UNSPACED if 0x20000 <= point <= 0x3FFFF else 0
+
+
+@numba.njit(inline="always")
+def _lower(point: int) -> int:
+    """The small letter of a capital, where that is ASCII."""
+    if _CAPITAL_A <= point <= _CAPITAL_Z:
+        return i8(point) + 32
+    return _K if point == _KELVIN else i8(point)
+
+
+@numba.njit(inline="always")
+def _masked(points: np.ndarray, at: int) -> int:
+    """A character for tables of Latin-1; one that is beyond these, or beyond the text, is their last."""
+    return min(_lower(points[at]), _BEYOND) if at < len(points) else _BEYOND
 
 
 @numba.njit
@@ -202,6 +221,75 @@ def read_lines(
         out[written] = _LINE_FEED
         written += 1
     return lines, written
+
+
+@compiled_for(*(b1(Array(of, 1, "C", readonly=True), u8[::1], i8) for of in (u1, u2, u4)))
+def may_be_deep(points: np.ndarray, names: np.ndarray, most: int) -> bool:
+    """`complexity.may_be_deep`; `names` are those of elements that make nothing deeper, packed."""
+    size, at, depth = len(points), 0, 0
+    while at < size:
+        if points[at] != _LESS:
+            at += 1
+            continue
+        at += 1
+        closes = at < size and points[at] == _SLASH
+        place = at + 1 if closes else at
+        name, begin = u8(0), place
+        while place < size:
+            point = u8(points[place])
+            if _CAPITAL_A <= point <= _CAPITAL_Z:
+                point += u8(32)
+            if not (_A <= point <= _Z or (_DIGIT_0 <= point <= _DIGIT_9 and place > begin)):
+                break
+            if place - begin >= _PACKED:
+                name = u8(0)
+            else:
+                name = name << u8(8) | point
+            place += 1
+        if place == begin:
+            continue
+        at = place
+        steps = True
+        for known in names:
+            if known == name:
+                steps = False
+        if steps:
+            depth = max(depth - 1, 0) if closes else depth + 1
+            if depth > most:
+                return True
+    return False
+
+
+@compiled_for(*(i8(Array(of, 1, "C", readonly=True), u4[::1], i8[::1], i8[:, ::1], i8) for of in (u1, u2, u4)))
+def find_phrases(points: np.ndarray, letters: np.ndarray, bounds: np.ndarray, masks: np.ndarray, anywhere: int) -> int:
+    """Which phrases, in lower case, a text has: bit n for `letters[bounds[n]:bounds[n + 1]]`.
+
+    Those of the bits `anywhere` count anywhere, others only where no letter, digit or underscore of ASCII stands before
+    them in their line. `masks[i, point]` has the bits of the phrases whose character i may be that one.
+    """
+    found, in_line, size = i8(0), False, len(points)
+    second, third = _masked(points, 0), _masked(points, 1)
+    for at in range(size):
+        first, second, third = second, third, _masked(points, at + 2)
+        may_be = masks[0, first] & masks[1, second] & masks[2, third] & ~found
+        if in_line:
+            may_be &= anywhere
+        number = 0
+        while may_be >> number:
+            if may_be >> number & 1:
+                begin, length = bounds[number], bounds[number + 1] - bounds[number]
+                same, place = at + length <= size, 1
+                while same and place < length:
+                    same = _lower(points[at + place]) == letters[begin + place]
+                    place += 1
+                if same:
+                    found |= i8(1) << number
+            number += 1
+        if first == _LINE_FEED:
+            in_line = False
+        elif _A <= first <= _Z or _DIGIT_0 <= first <= _DIGIT_9 or first == _UNDERSCORE:
+            in_line = True
+    return found
 
 
 @compiled_for(i8(u4[::1], i4[::1], i4[::1], Array(u1, 1, "C", readonly=True), i4[::1]))

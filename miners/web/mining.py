@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from miners.web.blocklist import Blocklist
-from miners.web.extraction import BrokenHtml, TooComplex, TooSlow, page_text, text_paragraphs
+from miners.web.complexity import TooComplex
+from miners.web.extraction import BrokenHtml, TooSlow, page_text, text_paragraphs
 from miners.web.page_pairs import ExtractedPage, PageMiner
 from miners.web.record_page import Page, Refused, page_of
 from miners.web.record_reader import Damage, WarcRecord

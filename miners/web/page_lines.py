@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import itemgetter
 from types import ModuleType
 from typing import NamedTuple
 
@@ -42,7 +43,9 @@ class PageLines(NamedTuple):
 
     def take(self, numbers: Sequence[int]) -> PageLines:
         """Those lines alone."""
-        return PageLines(*([column[i] for i in numbers] for column in self))
+        if len(numbers) < 2:
+            return PageLines(*([column[i] for i in numbers] for column in self))
+        return PageLines(*map(itemgetter(*numbers), self))
 
     def blocks(self) -> list[Block]:
         """The lines as blocks."""
