@@ -19,6 +19,7 @@ _MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
 _MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
 _EMPTY = np.uint32(0xFFFFFFFF)
 _CODE_POINT = np.uint32(0xFFFFFF)
+_CODE_POINT_BITS = 0x1FFFFF
 
 # Read-only arrays (of buffers, of shared tables) and others pass for these.
 _IN1, _IN4, _IN8, _INS = (Array(kind, 1, "C", readonly=True) for kind in (u1, u4, u8, i8))
@@ -198,34 +199,98 @@ def test_bits(hashes: np.ndarray, mask: int, table: np.ndarray, found: np.ndarra
         found[i] = (table[place >> np.uint32(3)] >> np.uint8(place & np.uint32(7))) & np.uint8(1)
 
 
-@compiled_for(void(_IN1, _INS, _INS, u1[::1], i8[::1], i8[::1]))
-def normalize_ascii(
-    codes: np.ndarray, starts: np.ndarray, ends: np.ndarray, result: np.ndarray, bounds: np.ndarray, words: np.ndarray
-) -> None:
-    """ASCII text i, `codes[starts[i]:ends[i]]`, as `schemas.side_hash.normalize_text` makes it, and its words.
+@numba.njit(inline="always")
+def _code_point(codes: np.ndarray, place: int, end: int) -> tuple[int, int]:
+    """The code point beyond ASCII at a place, and how many bytes it has: 0 where they are no UTF-8."""
+    code = i8(codes[place])
+    size = 2 if code < 0xE0 else 3 if code < 0xF0 else 4
+    if code < 0xC2 or code > 0xF4 or place + size > end:
+        return 0, 0
+    point = code & (0xFF >> (size + 1))
+    for more in range(1, size):
+        following = i8(codes[place + more])
+        if following & 0xC0 != 0x80:
+            return 0, 0
+        point = point << 6 | following & 0x3F
+    is_longer_than_needed = (size == 3 and point < 0x800) or (size == 4 and point < 0x10000)
+    return (0, 0) if is_longer_than_needed else (point, size)
 
-    What becomes of it is `result[bounds[i]:bounds[i + 1]]`; `words` counts what `str.split` gives.
+
+@numba.njit(inline="always")
+def _put(result: np.ndarray, used: int, point: int) -> int:
+    """Write a code point in UTF-8; returns where the next one goes."""
+    if point < 0x80:
+        result[used] = point
+        return used + 1
+    if point < 0x800:
+        result[used] = 0xC0 | point >> 6
+        result[used + 1] = 0x80 | point & 0x3F
+        return used + 2
+    if point < 0x10000:
+        result[used] = 0xE0 | point >> 12
+        result[used + 1] = 0x80 | point >> 6 & 0x3F
+        result[used + 2] = 0x80 | point & 0x3F
+        return used + 3
+    result[used] = 0xF0 | point >> 18
+    result[used + 1] = 0x80 | point >> 12 & 0x3F
+    result[used + 2] = 0x80 | point >> 6 & 0x3F
+    result[used + 3] = 0x80 | point & 0x3F
+    return used + 4
+
+
+@compiled_for(void(_IN1, _INS, _INS, Array(i8, 1, "C", readonly=True), u1[::1], i8[::1], i8[::1]))
+def normalize_texts(
+    codes: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    folds: np.ndarray,
+    result: np.ndarray,
+    bounds: np.ndarray,
+    words: np.ndarray,
+) -> None:
+    """Text i, UTF-8 `codes[starts[i]:ends[i]]`, as `schemas.side_hash.normalize_text` makes it, and its words.
+
+    What becomes of it is `result[bounds[i]:bounds[i + 1]]`; `words` counts what `str.split` gives. `folds` has what
+    becomes of each code point (`side_hashes.folds`); a text with others has -1 words, and nothing becomes of it.
     """
-    # Without branches: half of them would be guessed wrong, at some six letters a word.
-    folded = np.arange(128, dtype=np.uint8)
-    folded[65:91] += np.uint8(32)
-    blanks = np.zeros(128, np.uint8)
-    for code in (9, 10, 11, 12, 13, 28, 29, 30, 31, 32):
-        folded[code] = 32
-        blanks[code] = 1
+    # ASCII without branches: half of them would be guessed wrong, at some six letters a word.
+    folded, blanks = np.empty(128, np.uint8), np.zeros(128, np.uint8)
+    for code in range(128):
+        folded[code] = folds[code]
+        blanks[code] = folds[code] == 32
     used = 0
     for text in range(len(starts)):
         bounds[text] = used
-        found = 0
-        last = np.uint8(1)
-        for place in range(starts[text], ends[text]):
+        found, last = 0, np.uint8(1)
+        place, end = starts[text], ends[text]
+        while place < end:
             code = codes[place]
-            blank = blanks[code]
-            result[used] = folded[code]
-            used += 1 - (blank & last)
+            if code < 128:
+                blank = blanks[code]
+                result[used] = folded[code]
+                used += 1 - (blank & last)
+                found += last & (1 - blank)
+                last = blank
+                place += 1
+                continue
+            point, size = _code_point(codes, place, end)
+            fold = folds[point] if size > 0 and point < len(folds) else -1
+            if fold < 0:
+                found = -1
+                break
+            place += size
+            blank = np.uint8(fold == 32)
+            if not blank or not last:
+                while True:
+                    used = _put(result, used, fold & _CODE_POINT_BITS)
+                    fold >>= 21
+                    if fold == 0:
+                        break
             found += last & (1 - blank)
             last = blank
-        if used > bounds[text] and last:
+        if found < 0:
+            used = bounds[text]
+        elif used > bounds[text] and last:
             used -= 1
         words[text] = found
     bounds[len(starts)] = used

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import xxhash
 
+from miners.near_duplicates.side_hashes import text_sides
 from miners.web.domains import registrable_domain
 from miners.web.languages import PageLanguage, may_be, page_language, passage_languages
 from miners.web.passages import Passage, adjacent, passages
@@ -237,7 +238,7 @@ def _candidates(
     config: WebConfig,
 ) -> Iterator[_Candidate]:
     """The pairs that a page may give, of every kind that is asked for; those of a kind in page order."""
-    sides = [text_side(passage.text) for passage in made]
+    sides = text_sides([passage.text for passage in made])
     if NEIGHBOR_TEXT in config.kinds:
         for i in adjacent(made, overlapping=config.passages.overlapping):
             if wanted[i] and wanted[i + 1]:
