@@ -17,6 +17,7 @@ _KINDS = Array(u1, 1, "C", readonly=True)
 _KEYS, _PLACES = Array(u8, 1, "C", readonly=True), Array(i8, 1, "C", readonly=True)
 _POWER = np.uint64(_BASE)
 _LAST_BLANK = 32
+_LINE_FEED, _HASH, _HYPHEN, _STOP, _BULLET, _ELLIPSIS = 10, 35, 45, 46, 0x2022, 0x2026
 
 
 @compiled_for(
@@ -60,6 +61,24 @@ def measure_words(
         letters += found & _LETTER != 0
         named += found & (_LETTER | _DIGIT) != 0
     return words, letters, named
+
+
+@compiled_for(*(UniTuple(i8, 4)(Array(of, 1, "C", readonly=True)) for of in (u1, u2, u4)))
+def count_marks(points: np.ndarray) -> tuple[int, int, int, int]:
+    """`page.TextPage.marks` of a text."""
+    hash_signs = ellipses = bullet_lines = ellipsis_lines = 0
+    stops = 0
+    is_first = True
+    ends = False
+    for point in points:
+        stops = stops + 1 if point == _STOP else 0
+        hash_signs += point == _HASH
+        ellipses += (stops > 0 and stops % 3 == 0) or point == _ELLIPSIS
+        bullet_lines += is_first and point in (_HYPHEN, _BULLET)
+        is_first = point == _LINE_FEED
+        ellipsis_lines += is_first and ends
+        ends = stops >= 3 or point == _ELLIPSIS
+    return hash_signs, ellipses, bullet_lines, ellipsis_lines + ends
 
 
 @numba.njit

@@ -15,8 +15,6 @@ from miners.web.quality.page import TextPage, compiled_loops
 from miners.web.quality.thresholds import REPEATED_NGRAMS, TOP_NGRAMS, Thresholds
 
 STOP_WORDS = ("the", "of", "and", "to", "that", "with", "be", "have")
-_BULLETS = ("•", "-")
-_ELLIPSES = ("...", "…")
 
 
 def words(page: TextPage, most: Thresholds) -> bool:
@@ -34,22 +32,17 @@ def word_length(page: TextPage, most: Thresholds) -> bool:
 
 def symbols(page: TextPage, most: Thresholds) -> bool:
     """Hash signs or ellipses a word."""
-    allowed = most.gopher_max_symbols_per_word * page.words
-    return page.text.count("#") > allowed or sum(map(page.text.count, _ELLIPSES)) > allowed
+    return max(page.marks.hash_signs, page.marks.ellipses) > most.gopher_max_symbols_per_word * page.words
 
 
 def bullet_lines(page: TextPage, most: Thresholds) -> bool:
     """Lines that begin with a bullet."""
-    text = page.text
-    bullets = sum(text.count(f"\n{mark}") for mark in _BULLETS if mark in text) + text.startswith(_BULLETS)
-    return bullets > most.gopher_max_bullet_lines * len(page.lines)
+    return page.marks.bullet_lines > most.gopher_max_bullet_lines * len(page.lines)
 
 
 def ellipsis_lines(page: TextPage, most: Thresholds) -> bool:
     """Lines that end with an ellipsis."""
-    text = page.text
-    ended = sum(text.count(f"{mark}\n") for mark in _ELLIPSES if mark in text) + text.endswith(_ELLIPSES)
-    return ended > most.gopher_max_ellipsis_lines * len(page.lines)
+    return page.marks.ellipsis_lines > most.gopher_max_ellipsis_lines * len(page.lines)
 
 
 def letter_words(page: TextPage, most: Thresholds) -> bool:

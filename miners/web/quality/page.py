@@ -29,6 +29,10 @@ def compiled_loops() -> ModuleType | None:
     return compiled_module("miners.web.quality.compiled")
 
 
+_BULLETS = ("•", "-")
+_ELLIPSES = ("...", "…")
+
+
 class _Measured(NamedTuple):
     """A page's words: where each starts and ends, the sum of the lengths of those before it (and of all), its hash; how
     many have a letter, and a letter or a digit.
@@ -40,6 +44,18 @@ class _Measured(NamedTuple):
     hashes: np.ndarray
     letter_words: int
     named_words: int
+
+
+class Marks(NamedTuple):
+    """Signs that are rare in prose."""
+
+    hash_signs: int
+    ellipses: int
+    """Of one character or of three full stops."""
+    bullet_lines: int
+    """Lines that begin with a bullet or a hyphen."""
+    ellipsis_lines: int
+    """Lines that end with an ellipsis."""
 
 
 class TextPage:
@@ -102,6 +118,19 @@ class TextPage:
     def ended_line_share(self) -> float:
         """The share of lines that end in a mark that ends a sentence."""
         return sum(line.endswith(SENTENCE_MARKS) for line in self.lines) / max(1, len(self.lines))
+
+    @cached_property
+    def marks(self) -> Marks:
+        """How often there is each of the signs that prose has few of."""
+        if loops := compiled_loops():
+            return Marks(*loops.count_marks(self._code_points))
+        text = f"\n{self.text}\n"
+        return Marks(
+            text.count("#"),
+            sum(map(text.count, _ELLIPSES)),
+            sum(text.count(f"\n{mark}") for mark in _BULLETS),
+            sum(text.count(f"{mark}\n") for mark in _ELLIPSES),
+        )
 
     @cached_property
     def duplicate_lines(self) -> tuple[int, int]:

@@ -41,6 +41,19 @@ def test_words(loops, lines, language):
         np.testing.assert_array_equal(compiled.word_hashes, plain.word_hashes)
 
 
+@given(lines=st.lists(st.text(st.sampled_from([*"#.…•- aé語"]), min_size=1, max_size=12), max_size=6))
+def test_marks(loops, lines):
+    compiled = TextPage(lines, "en").marks
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "compiled_loops", lambda: None)
+        assert TextPage(lines, "en").marks == compiled
+
+
+def test_marks_are_counted_by_lines():
+    text = ["• one...", "- two….", "three # ......", "four - • …"]
+    assert TextPage(text, "en").marks == (1, 5, 2, 3)
+
+
 _WORDS = st.lists(st.sampled_from(["a", "bb", "ccc", "of", "語", "verylongword" * 3]), min_size=1, max_size=60)
 _SHARE = st.floats(0, 1)
 
