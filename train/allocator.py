@@ -1,25 +1,58 @@
-"""Keeps freed memory in the process: every step of training asks for the same large arrays again.
+"""Keeps freed memory in the process, as every step of training asks for the same large arrays again; not without bound.
 
 By default glibc gives each array beyond 32 MB back to the system and gets fresh, unmapped pages at the next step;
-touching those page by page took half of a static encoder's training time on a virtual machine.
+touching those page by page took half of a static encoder's training time on a virtual machine. What is kept grows with
+the number of sizes that were asked for: without `trim_freed_memory` GradCache's chunks, each a little smaller than the
+one before, made the memory of a CPU run grow with its batch.
 """
 
 from __future__ import annotations
 
 import ctypes
 import sys
+from functools import lru_cache
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 _NEVER = 2**31 - 1
+_MALLINFO = ["arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"]
 
 
 def keep_freed_memory() -> None:
     """Tells glibc's malloc to reuse large blocks; does nothing where the C library is another."""
+    glibc = _glibc()
+    if glibc is not None:
+        glibc.mallopt(_M_MMAP_MAX, 0)
+        glibc.mallopt(_M_TRIM_THRESHOLD, _NEVER)
+
+
+def trim_freed_memory() -> None:
+    """Gives kept memory back to the system where it is more than half of what is in use.
+
+    To be called between two chunks, or while one's arrays are in use: what is free then is mostly what they did not fit
+    in.
+    """
+    glibc = _glibc()
+    if glibc is None:
+        return
+    found = glibc.mallinfo2()
+    if 2 * found.fordblks > found.uordblks:
+        glibc.malloc_trim(0)
+
+
+class _MallInfo(ctypes.Structure):
+    """glibc's `struct mallinfo2` (malloc.h)."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in _MALLINFO]
+
+
+@lru_cache(maxsize=1)
+def _glibc() -> ctypes.CDLL | None:
+    """The C library, where it is glibc 2.33 or later."""
     if not sys.platform.startswith("linux"):
-        return
+        return None
     try:
-        set_option = ctypes.CDLL("libc.so.6").mallopt
+        library = ctypes.CDLL("libc.so.6")
+        library.mallinfo2.restype = _MallInfo
     except (OSError, AttributeError):
-        return
-    set_option(_M_MMAP_MAX, 0)
-    set_option(_M_TRIM_THRESHOLD, _NEVER)
+        return None
+    return library

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from train.allocator import trim_freed_memory
 from train.encoder import SIDE_OF, Encoder, Role, on_device
 from train.ragged import Ragged
 
@@ -43,6 +44,32 @@ class RandomState:
         torch.set_rng_state(self.host)
         if self.device is not None:
             torch.cuda.set_rng_state(self.device, device)
+
+
+class RandomStates:
+    """The states before each of some chunks, in one block of memory.
+
+    One by one they would lie between the large arrays of chunk and chunk, which malloc could then not put where the
+    last chunk's were: on a CPU memory grew with the batch.
+    """
+
+    def __init__(self, count: int, device: torch.device) -> None:
+        first = RandomState.capture(device)
+        self._device = device
+        self._host = first.host.new_empty((count, len(first.host)))
+        self._on_device = None if first.device is None else first.device.new_empty((count, len(first.device)))
+
+    def keep(self, place: int) -> None:
+        """Keep the state now as that before chunk `place`."""
+        state = RandomState.capture(self._device)
+        self._host[place] = state.host
+        if self._on_device is not None:
+            self._on_device[place] = state.device
+
+    def restore(self, place: int) -> None:
+        """Set the state back to that before chunk `place`."""
+        on_device = None if self._on_device is None else self._on_device[place].clone()
+        RandomState(self._host[place].clone(), on_device).restore(self._device)  # torch reads from a storage's begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +127,11 @@ def embed_and_backward(
     after = RandomState.capture(encoder.device)
     for chunk in reversed(chunks[first_kept:]):  # each graph is freed as soon as it is used
         _send_back(leaves, chunk, graphs.pop())
-    for chunk, state in zip(chunks[:first_kept], states, strict=True):
-        state.restore(encoder.device)
-        _send_back(leaves, chunk, encoder.embed(texts[chunk.role].take(chunk.rows), SIDE_OF[chunk.role]))
+    for place, chunk in enumerate(chunks[:first_kept]):
+        states.restore(place)
+        part = encoder.embed(texts[chunk.role].take(chunk.rows), SIDE_OF[chunk.role])
+        _bound_memory(encoder)
+        _send_back(leaves, chunk, part)
     after.restore(encoder.device)
     return loss.detach()
 
@@ -126,23 +155,30 @@ def _kept_chunks(chunks: Sequence[Chunk], kept: int) -> int:
 
 def _first_pass(
     encoder: Encoder, texts: Mapping[Role, Ragged], chunks: Sequence[Chunk], first_kept: int
-) -> tuple[dict[Role, Tensor], list[RandomState], list[Tensor]]:
+) -> tuple[dict[Role, Tensor], RandomStates, list[Tensor]]:
     """All vectors without graphs, the random state before each chunk to be replayed, the others with their graphs."""
     wide = torch.promote_types(next(encoder.parameters()).dtype, torch.float32)
     shape = {role: (len(tokens), encoder.dimension) for role, tokens in texts.items()}
     vectors = {role: torch.zeros(size, dtype=wide, device=encoder.device) for role, size in shape.items()}
-    states: list[RandomState] = []
+    states = RandomStates(first_kept, encoder.device)
     graphs: list[Tensor] = []
     for place, chunk in enumerate(chunks):
         is_kept = place >= first_kept
         if not is_kept:
-            states.append(RandomState.capture(encoder.device))
+            states.keep(place)
         with nullcontext() if is_kept else torch.no_grad():
             part = encoder.embed(texts[chunk.role].take(chunk.rows), SIDE_OF[chunk.role])
+        _bound_memory(encoder)
         if is_kept:
             graphs.append(part)
         vectors[chunk.role][_on(part.device, chunk.rows)] = part.detach().to(wide)
     return {role: whole.requires_grad_() for role, whole in vectors.items()}, states, graphs
+
+
+def _bound_memory(encoder: Encoder) -> None:
+    """Chunks are each a little smaller than the one before, so that malloc keeps more and more that fits none."""
+    if encoder.device.type == "cpu":
+        trim_freed_memory()
 
 
 def _send_back(leaves: Mapping[Role, Tensor], chunk: Chunk, part: Tensor) -> None:
