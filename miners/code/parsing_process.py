@@ -1,8 +1,9 @@
 """A parser that may die: batches go to one long-lived child process, which is started anew when a file ends it.
 
-A file that kills the child (a crash of the parser, its memory limit) is tried once more in a fresh one, so that a child
-that someone else killed costs nothing; a file that outlives its deadline is not. Files behind it in its batch
-go to the next child.
+A file that kills the child (a crash of the parser, its memory limit), or for which it raises what nobody expects, is
+tried once more in a fresh one, so that a child that someone else killed, or whose memory other files took, costs
+nothing; a file that outlives its deadline is not. Either way files behind it in its batch go to the next child: the
+parser may keep half a gigabyte of what it did not finish.
 """
 
 from __future__ import annotations
@@ -63,8 +64,14 @@ class ParsingProcess:
                 child = self._ready()
                 child.send(packed([tuple(source) for source in sources[done:]]))
                 while done < len(sources):
-                    yield _parsed(child.receive(limit))
+                    parsed = _parsed(child.receive(limit))
+                    if isinstance(parsed, ParseFailure) and parsed.reason == "parser_crash":
+                        raise _ChildDiedError(parsed.why)
+                    yield parsed
                     done += 1
+                    if isinstance(parsed, ParseFailure) and parsed.reason == "parse_timeout":
+                        self.close()
+                        break
             except _ChildTimeoutError:
                 self.close()
                 yield ParseFailure("parse_timeout", f"no answer within {limit:g} s; killed")
@@ -98,7 +105,7 @@ class ParsingProcess:
 
 
 class _ChildDiedError(Exception):
-    """The child ended before it answered."""
+    """The child ended before it answered, or is not to be trusted any more."""
 
 
 class _ChildTimeoutError(Exception):

@@ -17,6 +17,7 @@ from miners.code.parsing_process import ParsingProcess
 from miners.code.repository_folder import FolderRepository
 from schemas.ledger import Ledger
 from schemas.pair import Pair
+from tests.hostile.sources import sample_of
 
 STDLIB = Path(sysconfig.get_path("stdlib"))
 GOOD = b'def add(a, b):\n    """Adds two numbers up, caf\xc3\xa9."""\n    return a + b\n'
@@ -110,14 +111,30 @@ def test_a_child_that_hangs_is_killed():
     parsing.close()
 
 
-def test_a_parse_beyond_its_deadline_leaves_the_child_alive():
+def test_a_parse_beyond_its_deadline_ends_the_child_that_holds_what_it_did_not_finish():
     parsing = ParsingProcess(seconds=0.1)
     list(parsing.parse([python(GOOD)]))
     first = parsing.pid
     slow, after = parsing.parse([python(BIG * 10), python(GOOD)])
     assert slow.reason == "parse_timeout"
-    assert len(after) == 1, "the parser was not reset"
-    assert parsing.pid == first
+    assert len(after) == 1
+    assert parsing.pid != first
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+    parsing.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the child's memory from /proc")
+def test_files_behind_those_that_take_the_memory_are_parsed():
+    """Lua's grammar takes some 50 MB a second over such brackets, and does not end: three would fill one child."""
+    sample = sample_of("lua")[1]
+    before, directive, after = sample.partition(b"function directive")
+    brackets = before + b"#{" * 20_000 + b"}" * 20_000 + b"\n" + directive + after
+    parsing = ParsingProcess(seconds=2, memory=300 << 20)
+    *hard, small = parsing.parse([Source(brackets, "lua", "a.lua")] * 3 + [Source(sample, "lua", "b.lua")])
+    assert [one.reason for one in hard] == ["parse_timeout"] * 3
+    assert len(small) > 5
+    assert int(Path(f"/proc/{parsing.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") < 100 << 20
     parsing.close()
 
 
