@@ -472,7 +472,7 @@ def main() -> None:
         child(json.loads(args.child))
         return
     rows = read_manifest(args.pairs).splits.get(SPLIT, 0)
-    if rows < max([args.batch, *args.memory]):
+    if rows < max(args.memory or [args.batch]):
         raise SystemExit(f"{args.pairs} has {rows:,} train rows; give a smaller --batch, or more pairs")
     with tempfile.TemporaryDirectory() as folder:
         found = (memory if args.memory else compare)(args, Path(folder))
