@@ -220,4 +220,7 @@ def _sole_top(entries: list[Entry]) -> str | None:
 
 
 def _below(entry: Entry, top: str) -> Entry:
-    return Entry(entry.path.removeprefix(top + "/"), entry.size, entry.refusal, entry.key)
+    path = entry.path.removeprefix(top + "/")
+    if entry.refusal is None and safe_path(path) is None:  # as c:/ is harmless only within a folder
+        return Entry(entry.path, entry.size, "unsafe_name")
+    return Entry(path, entry.size, entry.refusal, entry.key)
