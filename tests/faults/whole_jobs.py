@@ -65,11 +65,17 @@ class WholeJob:
             text=True,
             start_new_session=True,
             user=user,
+            preexec_fn=_heed_interrupts,
         )
 
     def run(self, output: Path, *flags: str, fault: str = "", user: int | None = None, **env: str) -> Ended:
         """Start it and wait for its end."""
         return ended(self.start(output, *flags, fault=fault, user=user, **env))
+
+
+def _heed_interrupts() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)
