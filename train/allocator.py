@@ -26,13 +26,13 @@ def keep_freed_memory() -> None:
 
 
 def trim_freed_memory() -> None:
-    """Gives kept memory back to the system where it is more than half of what is in use.
+    """Gives kept memory back to the system where it is more than half of what is in use; from glibc 2.33 on.
 
     To be called between two chunks, or while one's arrays are in use: what is free then is mostly what they did not fit
     in.
     """
     glibc = _glibc()
-    if glibc is None:
+    if glibc is None or not hasattr(glibc, "mallinfo2"):
         return
     found = glibc.mallinfo2()
     if 2 * found.fordblks > found.uordblks:
@@ -47,12 +47,14 @@ class _MallInfo(ctypes.Structure):
 
 @lru_cache(maxsize=1)
 def _glibc() -> ctypes.CDLL | None:
-    """The C library, where it is glibc 2.33 or later."""
+    """The C library, where it is glibc."""
     if not sys.platform.startswith("linux"):
         return None
     try:
         library = ctypes.CDLL("libc.so.6")
-        library.mallinfo2.restype = _MallInfo
+        _ = library.mallopt
     except (OSError, AttributeError):
         return None
+    if hasattr(library, "mallinfo2"):
+        library.mallinfo2.restype = _MallInfo
     return library
