@@ -6,17 +6,17 @@ The pages of the WARC files are written out `--copies` times, each under a URL o
 ten seconds says little of a job whose start takes two. Contenders, each a process of its own over these files:
 
 - raw: FastWARC (`auto_decode='none'`), decoding, charset, resiliparse's parse and extraction with the options that
-  measured best, lines, detect_fast: the practical limit; it runs before, between and after the jobs of the bar, and its
-  mean counts, as a machine's speed drifts;
+  measured best, lines, detect_fast: the practical limit;
 - pairmill: the job as a user runs it, with Gopher's rules and language identification, with 1 worker and with 2, and
-  nothing redacted; then with everything redacted (privacy's cost), and with C4's and FineWeb's rules too;
+  nothing redacted; then once with everything redacted (privacy's cost), and with C4's and FineWeb's rules too;
 - datatrove, if a Python that has `datatrove[processing]`, spacy, faust-cchardet, python-magic, warcio and
   lxml_html_clean is named: WarcReader, Trafilatura,
   Gopher's two filters, Parquet, with as many workers, over one copy.
 
-Speeds are pages a CPU second of the whole process tree; a page is an HTML response of status 200. Two workers are to be
-measured on a machine that is idle otherwise, on input that takes one worker 120 CPU seconds: 45 copies of a thousand
-pages of documentation, about eleven minutes in all; "stolen" is the share of the processor time that the host of a
+Speeds are pages a CPU second of the whole process tree; a page is an HTML response of status 200. As a machine's speed
+drifts, the raw loop and the jobs of the bar take turns, and the means of their runs count. Two workers are to be
+measured on a machine that is idle otherwise, on input that takes one worker 120 CPU seconds: 40 copies of a thousand
+pages of documentation, about half an hour in all; "stolen" is the share of the processor time that the host of a
 virtual machine kept from it, near 0 on an idle one. `--memory` runs the job over 1, 4 and 16 times the pages and prints
 the peak of its memory.
 """
@@ -43,6 +43,8 @@ from miners.web.record_reader import WarcRecord, read_records
 from miners.web.urls import clean_url
 
 FILES = 8
+ROUNDS = 2
+"""So often one and two workers are measured, each time with the raw loop before and after."""
 EVERYTHING = "emails,phones,ips,secrets"
 DATATROVE = """
 import sys
@@ -201,6 +203,20 @@ def print_speed(speed: Speed, raw: Speed) -> Speed:
     return speed
 
 
+def measure_in_turns(folder: Path, pages: int) -> tuple[Speed, Speed, Speed]:
+    """The means of the raw loop, of one worker and of two; a line of the table for every run and every mean."""
+    raws = [run_raw(folder, pages)]
+    jobs: dict[int, list[Speed]] = {1: [], 2: []}
+    for _ in range(ROUNDS):
+        for workers, runs in jobs.items():
+            runs.append(run_pairmill(folder, pages, workers))
+            raws.append(run_raw(folder, pages))
+    raw, one, two = (mean_speed(runs) for runs in (raws, jobs[1], jobs[2]))
+    for speed in (*raws, raw, *jobs[1], one, *jobs[2], two):
+        print_speed(speed, raw)
+    return raw, one, two
+
+
 def print_bars(raw: Speed, one: Speed, two: Speed, peers: Sequence[Speed]) -> None:
     """The ratios that are asked for, each with its bar."""
     rows = [("one worker's pages a CPU second of the raw loop's", one.pages_a_cpu_second / raw.pages_a_cpu_second, 0.5)]
@@ -262,14 +278,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{'contender':58}{'pages':>9}{'CPU s':>9}{'wall s':>9}{'pages/CPU s':>13}{'of raw':>8}{'peak MB':>9}"
             f"{'stolen':>8}"
         )
-        raws, jobs = [run_raw(folder, pages)], []
-        for workers in (1, 2):
-            jobs.append(run_pairmill(folder, pages, workers))
-            raws.append(run_raw(folder, pages))
-        raw = mean_speed(raws)
-        for speed in (*raws, raw, *jobs):
-            print_speed(speed, raw)
-        one, two = jobs
+        raw, one, two = measure_in_turns(folder, pages)
         redacted = print_speed(run_pairmill(folder, pages, 1, redact=EVERYTHING), raw)
         judged = print_speed(run_pairmill(folder, pages, 1, rules="gopher,c4,fineweb"), raw)
         peers = []
