@@ -7,6 +7,9 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 EXTRAS := train demo test
 OUTPUT ?= demo-output
 
+# numba compiles them where they are first imported, for some seconds: once here, not in each of a job's workers.
+COMPILED := miners.near_duplicates.compiled,miners.web.compiled,miners.web.quality.compiled
+
 # The long tests, in parts that each end within 40 minutes on 2 cores; `make slow-pipelines` runs one.
 PARTS := hostile pipelines faults miners train
 SLOW_MINUTES := 40
@@ -32,6 +35,7 @@ $(VENV)/.installed: setup.py requirements.lock requirements-torch.txt
 	$(PIP) --requirement requirements-torch.txt
 	$(PIP) --no-deps --no-build-isolation --editable .
 	$(BIN)/pip check
+	$(BIN)/python -c 'import $(COMPILED)'
 	touch $@
 
 # What stages a job for Dataflow, in a folder of its own: beside Beam it would slow every import.
@@ -52,9 +56,11 @@ lock:
 demo: $(VENV)/.installed
 	$(BIN)/pairmill demo --output $(OUTPUT)
 
-# A process a core, and one thread in each: a file's tests stay together, since they share what its fixtures make.
+# A process a core, and one thread in each: a file's tests stay together, since they share what its fixtures make, and
+# files keep the order that tests/conftest.py gives them.
 test: $(VENV)/.dataflow
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile --durations=25 --durations-min=5
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder \
+	  --durations=25 --durations-min=5
 
 test-all: test $(PARTS:%=slow-%)
 

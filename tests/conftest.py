@@ -31,6 +31,14 @@ settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.register_profile("new", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("PAIRMILL_EXAMPLES", "fixed"))
 
+_QUICK = frozenset(("miners", "schemas"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Rooms whose tests run whole jobs come first, so that no process is left alone with one at the end."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(here).parts[0] in _QUICK)
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
