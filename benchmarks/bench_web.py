@@ -18,7 +18,7 @@ drifts, the raw loop and the jobs of the bar take turns, and the means of their 
 measured on a machine that is idle otherwise, on input that takes one worker 120 CPU seconds: 30 copies of a thousand
 pages of documentation. "stolen" is the share of the processor time that the host of a virtual machine kept from it. A
 run from which it kept more than a twentieth is shown but not counted, and there is another one, in at most six rounds
-of five minutes; where none is better, all count. `--memory` runs the job over 1, 4 and 16 times the pages and prints
+of five minutes; where none is better, all count. `--memory` runs the job over 1, 4 and 16 times two files and prints
 the peak of its memory.
 """
 
@@ -85,13 +85,13 @@ class Speed:
         return self.pages / self.cost.cpu
 
 
-def write_copies(warcs: Sequence[Path], folder: Path, copies: int) -> int:
-    """The HTML pages of the files, `copies` times, in FILES gzipped WARC files; gives how many pages there are."""
+def write_copies(warcs: Sequence[Path], folder: Path, copies: int, files: int = FILES) -> int:
+    """The HTML pages of the files, `copies` times, in so many gzipped WARC files; gives how many pages there are."""
     folder.mkdir(parents=True)
     records = [record for path in warcs for record in _html_records(path)]
-    for number in range(FILES):
+    for number in range(files):
         with (folder / f"part-{number}.warc.gz").open("wb") as out:
-            for index in range(number, len(records) * copies, FILES):
+            for index in range(number, len(records) * copies, files):
                 copy, place = divmod(index, len(records))
                 out.write(_member(records[place], copy))
     return len(records) * copies
@@ -251,10 +251,11 @@ def print_extras(one: Speed, extras: Mapping[str, Speed]) -> None:
 
 
 def print_memory(warcs: Sequence[Path], folder: Path, copies: int) -> None:
+    """The peaks over 1, 4 and 16 times two files of `copies`: a crawl grows by files, each as large as the others."""
     print(f"\n{'input':>8}{'pages':>10}{'MB':>8}{'peak MB, 1 worker':>20}{'peak MB, 2 workers':>20}")
     for times in (1, 4, 16):
         place = folder / f"memory-{times}"
-        pages = write_copies(warcs, place, copies * times)
+        pages = write_copies(warcs, place, 2 * copies * times, files=2 * times)
         size = sum(path.stat().st_size for path in place.iterdir()) / 1e6
         peaks = [run_pairmill(place, pages, workers, redact=EVERYTHING).cost.peak_mb for workers in (1, 2)]
         print(f"{times:7}x{pages:10,}{size:8.0f}{peaks[0]:20.0f}{peaks[1]:20.0f}", flush=True)
@@ -268,7 +269,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--datatrove", metavar="PYTHON", help="a Python with datatrove[processing]")
     parser.add_argument("--memory", action="store_true", help="also measure memory at 1, 4 and 16 times the input")
     parser.add_argument(
-        "--memory-copies", type=int, default=4, help="copies that are once the input there (default: 4)"
+        "--memory-copies", type=int, default=4, help="copies in each file there, to fill a row group (default: 4)"
     )
     parser.add_argument("--temp", type=Path, help="where the copies are written (default: the system's)")
     parser.add_argument("--raw", type=Path, help=argparse.SUPPRESS)
