@@ -6,11 +6,12 @@ for what was refused or broke.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from miners.web.blocklist import Blocklist
 from miners.web.complexity import TooComplex
-from miners.web.extraction import BrokenHtml, TooSlow, page_text, text_paragraphs
+from miners.web.extraction import BrokenHtml, NoText, PageText, page_texts, text_paragraphs
 from miners.web.page_pairs import ExtractedPage, PageMiner
 from miners.web.record_page import Page, Refused, page_of
 from miners.web.record_reader import Damage, WarcRecord
@@ -20,6 +21,11 @@ from schemas.ledger import Ledger
 from schemas.pair import Pair, Provenance
 from schemas.pair_batch import PairBatch
 from schemas.rejects import Reject
+
+PAGES_TOGETHER = 256
+"""Pages that go through each step of the work one after the other: beyond these nothing more is gained."""
+BYTES_TOGETHER = 8 << 20
+"""Of their bodies, so that memory is bounded."""
 
 
 def mine_records(
@@ -49,6 +55,22 @@ def mine_batches(
 ) -> Iterator[PairBatch | Reject]:
     """As `mine_records`, with all pairs of a page at once."""
     miner = PageMiner(config, ledger)
+    for pages in _together(_read(items, uri, config, ledger, blocklist)):
+        yield from miner.mine(_extract(pages, config.extractor, ledger))
+
+
+class _ReadPage(NamedTuple):
+    """A page before extraction, and where it stood."""
+
+    page: Page
+    provenance: Provenance
+    place: tuple[str | int, ...]
+
+
+def _read(
+    items: Iterable[WarcRecord | Damage], uri: str, config: WebConfig, ledger: Ledger, blocklist: Blocklist | None
+) -> Iterator[_ReadPage | Reject]:
+    """The page of each record; a Reject where there is none."""
     name = uri.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     for item in items:
         ledger.read("record")
@@ -71,11 +93,21 @@ def mine_batches(
         ledger.keep("record")
         ledger.made("record", 1)
         place = (name, item.offset) if item.position == 0 else (name, item.offset, item.position)
-        extracted = _extract(page, provenance, place, config.extractor, ledger)
-        if isinstance(extracted, Reject):
-            yield extracted
-        else:
-            yield from miner.mine(extracted)
+        yield _ReadPage(page, provenance, place)
+
+
+def _together(pages: Iterable[_ReadPage | Reject]) -> Iterator[list[_ReadPage | Reject]]:
+    """The same in groups of PAGES_TOGETHER, or of BYTES_TOGETHER in bodies; one body may be larger alone."""
+    group: list[_ReadPage | Reject] = []
+    size = 0
+    for page in pages:
+        group.append(page)
+        size += len(page.page.body) if isinstance(page, _ReadPage) else 0
+        if len(group) >= PAGES_TOGETHER or size >= BYTES_TOGETHER:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def _provenance(item: WarcRecord | Damage, uri: str) -> Provenance:
@@ -86,21 +118,26 @@ def _provenance(item: WarcRecord | Damage, uri: str) -> Provenance:
     return Provenance(uri=uri, offset=item.offset, url=url, date=date)
 
 
-def _extract(
-    page: Page, provenance: Provenance, place: tuple[str | int, ...], extractor: str, ledger: Ledger
-) -> ExtractedPage | Reject:
-    """The page's text; a Reject where the extraction gave up."""
+def _extract(pages: Sequence[_ReadPage | Reject], extractor: str, ledger: Ledger) -> list[ExtractedPage | Reject]:
+    """The pages' texts; a Reject where the extraction gave up."""
+    marked = [one.page for one in pages if isinstance(one, _ReadPage) and one.page.is_markup]
+    texts = iter(page_texts([(page.body, page.content_type) for page in marked], extractor))
+    return [one if isinstance(one, Reject) else _extracted(one, texts, ledger) for one in pages]
+
+
+def _extracted(read: _ReadPage, texts: Iterator[PageText | NoText], ledger: Ledger) -> ExtractedPage | Reject:
+    """A page with its text, which is the next of `texts` where the page is markup."""
     ledger.read("page")
+    page, provenance, place = read
     if not page.is_markup:
-        lines = text_paragraphs(page.body.decode("utf-8-sig", "replace"))
-        return ExtractedPage("", lines, (), provenance, place)
-    try:
-        text = page_text(page.body, page.content_type, extractor)
-    except TooComplex as error:
-        ledger.drop("page", "too_complex")
-        return Reject("page", "too_complex", provenance, str(error))
-    except (BrokenHtml, TooSlow) as error:
-        reason = "broken_html" if isinstance(error, BrokenHtml) else "extraction_timeout"
-        ledger.fail("page", reason, where=f"{provenance.url} in {provenance.uri}", why=str(error))
-        return Reject("page", reason, provenance, str(error))
-    return ExtractedPage(text.title, text.lines.texts, text.headings(), provenance, place, text.lines.tokens)
+        return ExtractedPage("", text_paragraphs(page.body.decode("utf-8-sig", "replace")), (), provenance, place)
+    text = next(texts)
+    if isinstance(text, PageText):
+        return ExtractedPage(text.title, text.lines.texts, text.headings(), provenance, place, text.lines.tokens)
+    if isinstance(text, TooComplex):
+        reason = "too_complex"
+        ledger.drop("page", reason)
+    else:
+        reason = "broken_html" if isinstance(text, BrokenHtml) else "extraction_timeout"
+        ledger.fail("page", reason, where=f"{provenance.url} in {provenance.uri}", why=str(text))
+    return Reject("page", reason, provenance, str(text))

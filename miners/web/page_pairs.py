@@ -6,27 +6,26 @@ text after redaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import xxhash
 
 from miners.near_duplicates.side_hashes import text_sides
+from miners.web.candidates import Candidate, make_candidates, page_passages, refusal_of
 from miners.web.domains import registrable_domain
 from miners.web.languages import PageLanguage, may_be, page_language, passage_languages
-from miners.web.passages import Passage, adjacent, passages
+from miners.web.passages import Passage
 from miners.web.privacy import redact
 from miners.web.quality import Verdict, judge
 from miners.web.text_length import token_count
 from miners.web.web_config import WebConfig
 from schemas.ledger import Ledger
-from schemas.pair import HEADING_SECTION, NEIGHBOR_TEXT, TITLE_BODY, Provenance
-from schemas.pair_batch import PairBatch, TextSide, text_side
+from schemas.pair import NEIGHBOR_TEXT, TITLE_BODY, Provenance
+from schemas.pair_batch import PairBatch, TextSide
 from schemas.rejects import Reject
-
-LEAST_TITLE_TOKENS = 2
-"""Titles and headings of one word (Introduction, Notes) say nothing of the text below them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,59 +48,78 @@ class ExtractedPage:
         return "\n".join(self.texts)
 
 
-class _Candidate(NamedTuple):
-    kind: str
-    anchor: TextSide
-    positive: TextSide
-    ordinal: int
-    languages: tuple[tuple[str, float], ...]
-    """Of each passage in it, one or two, with its probability."""
+class _Judged(NamedTuple):
+    """A page that the rules let through."""
+
+    page: ExtractedPage
+    verdict: Verdict
+    language: PageLanguage
+
+
+class _Cut(NamedTuple):
+    """A page that has passages enough."""
+
+    page: ExtractedPage
+    verdict: Verdict
+    sure: str | None
+    """Its language, where that is sure."""
+    title: str
+    passages: Sequence[Passage]
+    headings: Mapping[int, str]
+    """See `candidates.page_passages`."""
+
+    def texts(self) -> list[str]:
+        """Of its passages."""
+        return [passage.text for passage in self.passages]
 
 
 class PageMiner:
-    """Makes the pairs of one unit's pages, one page after the other; remembers how many each domain has given."""
+    """Makes the pairs of one unit's pages, in their order; remembers how many each domain has given."""
 
     def __init__(self, config: WebConfig, ledger: Ledger) -> None:
         self._config = config
         self._ledger = ledger
         self._domain_pairs: dict[str, int] = {}
 
-    def mine(self, page: ExtractedPage) -> Iterator[PairBatch | Reject]:
-        """What was refused, and the page's pairs in page order. The page counts as read already."""
-        config, ledger = self._config, self._ledger
-        reason, verdict, language = self._judge(page)
-        if reason:
-            yield self._refuse_page(page, reason)
-            return
-        title, texts, sizes = self._redact(page)
-        made, headings = _passages(texts, page.headings, verdict, config, language.language, sizes)
-        if len(made) < (1 if headings or (title and TITLE_BODY in config.kinds) else 2):
-            yield self._refuse_page(page, "too_few_passages")
-            return
-        ledger.keep("page")
-        ledger.made("page", len(made))
-        ledger.read("passage", len(made))
-        sure = language.language if language.is_sure else None
-        languages = passage_languages([passage.text for passage in made], sure)
-        wanted = [not config.languages or language in config.languages for language, _ in languages]
-        candidates = list(_candidates(title, headings, made, languages, wanted, config))
-        yield from self._passages_left(page, made, candidates, wanted)
-        ledger.made("passage", len(candidates))
-        yield from self._pairs(page, candidates, verdict)
+    def mine(self, pages: Sequence[ExtractedPage | Reject]) -> Iterator[PairBatch | Reject]:
+        """What was refused, and each page's pairs, in page order. The pages count as read already.
 
-    def _judge(self, page: ExtractedPage) -> tuple[str | None, Verdict, PageLanguage]:
-        """Why the page is refused, if it is; the verdict of the quality rules; the page's language."""
+        Each step is done for all pages before the next one, so that its code and tables stay in the processor's caches.
+        """
+        judged = [page if isinstance(page, Reject) else self._judge(page) for page in pages]
+        cut = [page if isinstance(page, Reject) else self._cut(page) for page in judged]
+        passing = [page for page in cut if isinstance(page, _Cut)]
+        languages = iter([passage_languages(page.texts(), page.sure) for page in passing])
+        sides = iter(text_sides([text for page in passing for text in page.texts()]))
+        for page in cut:
+            if isinstance(page, Reject):
+                yield page
+            else:
+                yield from self._pair(page, next(languages), list(islice(sides, len(page.passages))))
+
+    def _judge(self, page: ExtractedPage) -> _Judged | Reject:
         config = self._config
         text = page.text()
         if len(page.texts) == len(page.headings):
-            return "no_main_text", Verdict(), PageLanguage("und", False)
+            return self._refuse_page(page, "no_main_text")
         if config.languages and not may_be(text, config.languages):
-            return "language", Verdict(), PageLanguage("und", False)
+            return self._refuse_page(page, "language")
         language = page_language(text)
         verdict = judge(page.texts, language.language, config.rules, config.thresholds)
         for rule in verdict.removed.values():
             self._ledger.note(f"{rule}s_removed", 1)
-        return verdict.reason, verdict, language
+        return self._refuse_page(page, verdict.reason) if verdict.reason else _Judged(page, verdict, language)
+
+    def _cut(self, judged: _Judged) -> _Cut | Reject:
+        """The page's passages, after redaction."""
+        config, (page, verdict, language) = self._config, judged
+        title, texts, sizes = self._redact(page)
+        made, headings = page_passages(texts, page.headings, verdict, config, language.language, sizes)
+        if len(made) < (1 if headings or (title and TITLE_BODY in config.kinds) else 2):
+            return self._refuse_page(page, "too_few_passages")
+        self._ledger.keep("page")
+        self._ledger.made("page", len(made))
+        return _Cut(page, verdict, language.language if language.is_sure else None, title, made, headings)
 
     def _redact(self, page: ExtractedPage) -> tuple[str, Sequence[str], Sequence[int]]:
         """The title and the texts with placeholders, and how long the texts are then."""
@@ -119,28 +137,38 @@ class PageMiner:
         self._ledger.drop("page", reason)
         return Reject("page", reason, page.provenance, page.text())
 
-    def _passages_left(
-        self, page: ExtractedPage, made: Sequence[Passage], candidates: Sequence[_Candidate], wanted: Sequence[bool]
-    ) -> Iterator[Reject]:
+    def _pair(
+        self, cut: _Cut, languages: Sequence[tuple[str, float]], sides: Sequence[TextSide]
+    ) -> Iterator[PairBatch | Reject]:
+        """The page's pairs in one batch, and what is in none; `languages` and `sides` are of its passages."""
+        config, ledger = self._config, self._ledger
+        wanted = [not config.languages or language in config.languages for language, _ in languages]
+        made = list(make_candidates(cut.title, cut.headings, cut.passages, sides, languages, wanted, config))
+        ledger.read("passage", len(sides))
+        yield from self._passages_left(cut, made, wanted)
+        ledger.made("passage", len(made))
+        yield from self._pairs(cut.page, made, cut.verdict)
+
+    def _passages_left(self, cut: _Cut, candidates: Sequence[Candidate], wanted: Sequence[bool]) -> Iterator[Reject]:
         """Counts the passages; gives those that are in no pair."""
         paired = {candidate.ordinal for candidate in candidates}
         paired |= {candidate.ordinal + 1 for candidate in candidates if candidate.kind == NEIGHBOR_TEXT}
         self._ledger.keep("passage", len(paired))
-        for i, passage in enumerate(made):
+        for i, passage in enumerate(cut.passages):
             if i not in paired:
                 reason = "no_neighbor" if wanted[i] else "language"
                 self._ledger.drop("passage", reason)
-                yield Reject("passage", reason, _at(page.provenance, i), passage.text)
+                yield Reject("passage", reason, _at(cut.page.provenance, i), passage.text)
 
     def _pairs(
-        self, page: ExtractedPage, candidates: Sequence[_Candidate], verdict: Verdict
+        self, page: ExtractedPage, candidates: Sequence[Candidate], verdict: Verdict
     ) -> Iterator[PairBatch | Reject]:
         """The pairs in one batch, and those that are refused or beyond a cap."""
         group = registrable_domain(page.provenance.url) if page.provenance.url else None
-        reasons = list(map(_refusal, candidates))
+        reasons = list(map(refusal_of, candidates))
         self._cap_page(page, candidates, reasons)
         self._ledger.read("pair", len(candidates))
-        kept: list[_Candidate] = []
+        kept: list[Candidate] = []
         for candidate, refusal in zip(candidates, reasons, strict=True):
             reason = refusal or self._over_domain_cap(group)
             if reason:
@@ -165,7 +193,7 @@ class PageMiner:
                 language_scores=[min(of_passages[0][1], of_passages[-1][1]) for of_passages in languages],
             )
 
-    def _cap_page(self, page: ExtractedPage, candidates: Sequence[_Candidate], reasons: list[str | None]) -> None:
+    def _cap_page(self, page: ExtractedPage, candidates: Sequence[Candidate], reasons: list[str | None]) -> None:
         """Gives pairs beyond the cap of a page their reason; those with the smallest hashes of seed and place stay."""
         most = self._config.max_pairs_per_page
         fit = [i for i, reason in enumerate(reasons) if not reason] if most else []
@@ -192,67 +220,3 @@ def _at(page: Provenance, ordinal: int) -> Provenance:
 
 def _hash(text: str, seed: int) -> int:
     return xxhash.xxh3_64_intdigest(text.encode("utf-8", "replace"), seed & 0xFFFFFFFFFFFFFFFF)
-
-
-def _passages(
-    texts: Sequence[str],
-    headings: Collection[int],
-    verdict: Verdict,
-    config: WebConfig,
-    language: str,
-    sizes: Sequence[int],
-) -> tuple[list[Passage], dict[int, str]]:
-    """The passages, and the headings that stand right above one: passage number and heading."""
-    keep_sections = config.within_section or HEADING_SECTION in config.kinds
-    paragraphs: list[str] = []
-    tokens: list[int] = []
-    breaks: set[int] = set()
-    above: dict[int, str] = {}
-    heading = None
-    for number, text in enumerate(texts):
-        if number in headings:
-            heading = text
-            if keep_sections:
-                breaks.add(len(paragraphs))
-        elif number in verdict.removed:
-            breaks.add(len(paragraphs))
-            heading = None
-        else:
-            if heading is not None:
-                above[len(paragraphs)] = heading
-                heading = None
-            paragraphs.append(text)
-            tokens.append(sizes[number])
-    made = passages(paragraphs, config.passages, language, breaks, tokens)
-    if HEADING_SECTION not in config.kinds:
-        return made, {}
-    return made, {i: above[one.paragraph] for i, one in enumerate(made) if one.paragraph in above}
-
-
-def _candidates(
-    title: str,
-    headings: dict[int, str],
-    made: Sequence[Passage],
-    languages: Sequence[tuple[str, float]],
-    wanted: Sequence[bool],
-    config: WebConfig,
-) -> Iterator[_Candidate]:
-    """The pairs that a page may give, of every kind that is asked for; those of a kind in page order."""
-    sides = text_sides([passage.text for passage in made])
-    if NEIGHBOR_TEXT in config.kinds:
-        for i in adjacent(made, overlapping=config.passages.overlapping):
-            if wanted[i] and wanted[i + 1]:
-                yield _Candidate(NEIGHBOR_TEXT, sides[i], sides[i + 1], i, (languages[i], languages[i + 1]))
-    if TITLE_BODY in config.kinds and made and wanted[0] and token_count(title) >= LEAST_TITLE_TOKENS:
-        yield _Candidate(TITLE_BODY, text_side(title), sides[0], 0, (languages[0],))
-    for i, heading in headings.items():
-        if wanted[i] and token_count(heading) >= LEAST_TITLE_TOKENS:
-            yield _Candidate(HEADING_SECTION, text_side(heading), sides[i], i, (languages[i],))
-
-
-def _refusal(candidate: _Candidate) -> str | None:
-    if candidate.languages[0][0] != candidate.languages[-1][0]:
-        return "language_mismatch"
-    if candidate.anchor.side_hash == candidate.positive.side_hash:
-        return "same_text"
-    return None

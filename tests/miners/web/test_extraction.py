@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miners.web import paragraphs
+from miners.web import extraction, paragraphs
 from miners.web.boilerplate import is_prose
-from miners.web.extraction import page_text, text_paragraphs
+from miners.web.complexity import TooComplex
+from miners.web.extraction import EXTRACTORS, BrokenHtml, PageText, page_text, page_texts, text_paragraphs
 
 PAGE = """<!doctype html><html><head><title>Bread</title></head><body>
 <nav><ul><li><a href=/>Home</a></li><li><a href=/shop>Shop</a></li><li><a href=/about>About us</a></li></ul></nav>
@@ -74,6 +75,30 @@ def test_plain_text_has_a_paragraph_a_line():
 @pytest.mark.parametrize("page", [b"", b"\0\0\0", b"<html></html>", b"<!--" * 50, b"\xff\xfe\x00"])
 def test_a_page_without_text_has_no_paragraphs(page):
     assert paragraphs(page) == []
+
+
+@pytest.mark.parametrize("extractor", EXTRACTORS)
+def test_a_page_that_fails_fails_alone(extractor):
+    if extractor == "trafilatura":
+        pytest.importorskip("trafilatura")
+    deep = b"<div>" * 20_000 + b"text" + b"<b>" * 200_000
+    pages = [(PAGE.encode(), None), (deep, None), (PAGE.encode("utf-16"), "text/html")]
+    first, failed, last = page_texts(pages, extractor)
+    assert isinstance(failed, TooComplex)
+    assert first == last == page_text(PAGE.encode(), extractor=extractor)
+    assert isinstance(first, PageText)
+    assert len(first.blocks) >= 2
+
+
+def test_what_the_parser_cannot_read_is_broken_html(monkeypatch):
+    def broken(tree: object, *, main_content: bool) -> str:
+        raise RuntimeError("no tree")
+
+    monkeypatch.setattr(extraction, "_extract", broken)
+    (found,) = page_texts([(PAGE.encode(), None)])
+    assert isinstance(found, BrokenHtml)
+    with pytest.raises(BrokenHtml, match="no tree"):
+        page_text(PAGE.encode())
 
 
 @settings(max_examples=100, deadline=None)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 from warcio.warcwriter import WARCWriter
 
-from miners.web import PassageConfig, WebConfig, mine_records, paragraphs, read_records
+from miners.web import PassageConfig, WebConfig, mine_records, mining, paragraphs, read_records
+from miners.web.quality import select_rules
+from miners.web.record_reader import Damage, WarcRecord
 from schemas.ledger import Ledger
 from schemas.pair import Pair
 from schemas.rejects import Reject
@@ -165,6 +168,55 @@ def test_damage_is_counted_and_listed(articles):
     assert lost(ledger, "record")["truncated"] == 1
     (listed,) = ledger.failures
     assert listed["where"].startswith("/tmp/in/a.warc.gz at byte ")
+
+
+POOL = (
+    page(*numbered(ENGLISH, 4)),
+    page(*numbered(ENGLISH, 2), *numbered(GERMAN, 2)),
+    page(*numbered(GERMAN, 3)),
+    page("Home", "Shop"),
+    page(ENGLISH),
+    page(ENGLISH, ENGLISH.upper(), GERMAN, GERMAN),
+    b"<html><body>" + b"<div>" * 9000 + ENGLISH.encode(),
+    b"\x89PNG\0\0",
+    b"",
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    bodies=st.lists(st.sampled_from(POOL), max_size=12),
+    most=st.tuples(st.integers(1, 5), st.sampled_from([1, 700, 8 << 20])),
+    cut=st.integers(0, 200),
+)
+def test_how_many_pages_are_worked_at_together_changes_nothing(make_warc, bodies, most, cut):
+    data = make_warc(bodies, gzip=False)
+    data = data[: len(data) - cut]
+    config = WebConfig(languages=("en",), max_pairs_per_domain=4, rules=select_rules(["gopher"]))
+    pairs, rejects, ledger = mine(data, config)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mining, "PAGES_TOGETHER", most[0])
+        patch.setattr(mining, "BYTES_TOGETHER", most[1])
+        again = mine(data, config)
+    assert again[:2] == (pairs, rejects)
+    assert again[2].to_json() == ledger.to_json()
+
+
+def test_pages_are_given_on_when_enough_bytes_are_read(make_warc):
+    bodies = [page(*numbered(ENGLISH, 100 + i)) for i in range(12)]
+    read: list[int] = []
+
+    def watched(items: Iterator[WarcRecord | Damage]) -> Iterator[WarcRecord | Damage]:
+        for item in items:
+            read.append(item.offset)
+            yield item
+
+    records = watched(read_records(io.BytesIO(make_warc(bodies))))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mining, "BYTES_TOGETHER", 2 * len(bodies[0]))
+        first = next(item for item in mine_records(records, "a.warc", WebConfig(), Ledger("mine-web")))
+    assert isinstance(first, Reject)
+    assert len(read) == 3  # the warcinfo record, and two pages
 
 
 @settings(max_examples=40, deadline=None)

@@ -46,11 +46,10 @@ def mine_all(pages, config, ledger):
     ledger.read("record", len(pages))
     ledger.keep("record", len(pages))
     ledger.made("record", len(pages))
+    ledger.read("page", len(pages))
     items = []
-    for page in pages:
-        ledger.read("page")
-        for item in miner.mine(page):
-            items += item.pairs() if isinstance(item, PairBatch) else [item]
+    for item in miner.mine(pages):
+        items += item.pairs() if isinstance(item, PairBatch) else [item]
     ledger.check()
     pairs = [item for item in items if isinstance(item, Pair)]
     assert len(pairs) == ledger.stages["pair"].kept
