@@ -15,7 +15,8 @@ same global batches of it, cut into the same tokens, with the same loss (symmetr
 
 Each is measured `--steps` times, and the fastest counts. On a CPU that others use too, believe the CPU seconds, with
 one thread. Memory is what a process holds beyond what it
-held before its first step: on a GPU torch's peak, on a CPU the peak of resident memory, each side in its own process.
+held before its first step: on a GPU torch's peak, on a CPU that of resident memory but for files', each side in its own
+process.
 ``--memory 1024,4096,16384`` measures pairmill's at several batches instead.
 """
 
@@ -32,6 +33,7 @@ import os
 import platform
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,7 +52,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModel, BertConfig, LlamaConfig, PretrainedConfig, PreTrainedTokenizerFast
 
 from schemas.pair_set import read_manifest, read_pair_set
-from train.allocator import keep_freed_memory
+from train.allocator import prepare_allocator
 from train.batch_plan import BatchPlan
 from train.building import build_plan, choose_kernels
 from train.checkpoint import Origin
@@ -353,26 +355,50 @@ WORK = {"pairmill": pairmill, "peer": peer, "floor": floor}
 
 def measure(bench: Bench, part: str) -> dict[str, Any]:
     """One side, in this process."""
-    keep_freed_memory()
+    prepare_allocator(saves_memory=bench.recipe.gradcache == "full")
     _ = bench.plan, bench.encoder()
-    before = _memory(bench.device)
-    costs, more = WORK[part](bench)
+    with _Memory(bench.device) as memory:
+        costs, more = WORK[part](bench)
     best, cpu, pairs = min(costs, key=lambda cost: cost.wall), min(cost.cpu for cost in costs), bench.plan.batch
     figures = {"seconds": best.wall, "pairs_per_second": pairs / best.wall, "pairs_per_cpu_second": pairs / cpu}
-    return {**figures, "peak_memory_mb": (_memory(bench.device, peak=True) - before) / 1e6, **more}
+    return {**figures, "peak_memory_mb": memory.peak / 1e6, **more}
 
 
-def _memory(device: torch.device, *, peak: bool = False) -> float:
-    """Bytes held now, or at most since this was last asked without `peak`."""
-    if device.type == "cuda":
-        if not peak:
-            torch.cuda.reset_peak_memory_stats(device)
-        return torch.cuda.max_memory_allocated(device) if peak else torch.cuda.memory_allocated(device)
-    if not peak:
-        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    field = "VmHWM:" if peak else "VmRSS:"
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next(float(line.split()[1]) * 1024 for line in status if line.startswith(field))
+class _Memory:
+    """What a process comes to hold: on a GPU torch's peak; on a CPU its own pages, looked at fifty times a second,
+    without those of files that it reads in place, which the system takes back when it likes.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device, self._ended = device, threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self.peak = 0.0
+        """Bytes more than at the start."""
+
+    def __enter__(self) -> _Memory:
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+        self._before = self._held()
+        if self._device.type != "cuda":
+            self._watcher.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        else:
+            self.peak = self._held() - self._before
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.02):
+            self.peak = max(self.peak, self._held() - self._before)
+
+    def _held(self) -> float:
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device)
+        status = Path("/proc/self/status").read_text().splitlines()
+        return next(float(line.split()[1]) * 1024 for line in status if line.startswith("RssAnon:"))
 
 
 def in_a_process(args: argparse.Namespace, part: str, folder: Path, **changed: object) -> dict[str, Any]:

@@ -25,7 +25,7 @@ import transformers
 
 from schemas.pair_set import read_manifest, read_pair_set
 from train import checkpoint
-from train.allocator import keep_freed_memory
+from train.allocator import prepare_allocator
 from train.batch_plan import Step
 from train.building import (
     build_caches,
@@ -116,7 +116,7 @@ def _prepare(
     recipe: Recipe, data: Sequence[str], run: RunFolder, device: str, processes: Processes, args: argparse.Namespace
 ) -> tuple[Material, Learner, checkpoint.Origin]:
     """What trains, and from what. The first process makes tokenizer and token caches, the others read them."""
-    keep_freed_memory()
+    prepare_allocator(saves_memory=recipe.gradcache == "full")
     quiet = args.quiet or not processes.is_first
     if quiet:
         transformers.utils.logging.disable_progress_bar()

@@ -1,4 +1,4 @@
-"""Freed memory is kept for the next step, and given back where it is much beside what is in use."""
+"""Freed memory is kept for the next step, given back where it is much beside what is in use, or given back at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from train.allocator import _glibc
 _SCRIPT = """
 from pathlib import Path
 import numpy as np
-from train.allocator import keep_freed_memory, trim_freed_memory
+from train.allocator import prepare_allocator, trim_freed_memory
 
 def resident() -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -21,7 +21,7 @@ def resident() -> int:
 def megabytes(count: int) -> list[np.ndarray]:
     return [np.ones(1 << 20, np.uint8) for _ in range(count)]
 
-keep_freed_memory()
+prepare_allocator(saves_memory={saves})
 held = megabytes({held})
 freed, small = [], []
 for _ in range(200):
@@ -35,10 +35,11 @@ print(before - kept, kept - resident())
 """
 
 
-def _measured(held: int) -> list[int]:
+def _measured(held: int, *, saves: bool = False) -> list[int]:
     if not hasattr(_glibc(), "mallinfo2"):
         pytest.skip("the C library is no glibc with mallinfo2")
-    done = subprocess.run([sys.executable, "-c", _SCRIPT.format(held=held)], check=True, capture_output=True, text=True)
+    script = [sys.executable, "-c", _SCRIPT.format(held=held, saves=saves)]
+    done = subprocess.run(script, check=True, capture_output=True, text=True)
     return list(map(int, done.stdout.split()))
 
 
@@ -52,3 +53,9 @@ def test_freed_memory_that_is_little_beside_what_is_in_use_is_kept() -> None:
     kept_first, given_back = _measured(held=600)
     assert kept_first < 20
     assert given_back < 20
+
+
+def test_where_memory_is_saved_each_large_array_is_given_back_as_it_is_freed() -> None:
+    given_back_first, rest = _measured(held=600, saves=True)
+    assert given_back_first > 180
+    assert rest < 20
