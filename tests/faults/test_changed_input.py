@@ -58,7 +58,8 @@ def test_a_repository_costs_itself(jobs, tmp_path):
     assert data_id(tmp_path / "out") == data_id(tmp_path / "alone")
 
 
-@pytest.mark.parametrize("vanishes", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("vanishes", [True, False])
 def test_a_pair_set_stops_dedupe(jobs, uninterrupted, tmp_path, vanishes):
     """Between two passes, which would otherwise see different rows."""
     mined = tmp_path / "mined"

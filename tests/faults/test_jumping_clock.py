@@ -9,6 +9,7 @@ import pytest
 from tests.faults.whole_jobs import ended, result, verify, wait_for
 
 
+@pytest.mark.slow
 def test_two_jobs_under_a_jumping_clock(jobs, uninterrupted, tmp_path):
     output, paused = tmp_path / "out", tmp_path / "paused"
     first = jobs["mine-web"].start(output, fault="clock,pause:job:9", PAIRMILL_FAULT_PAUSED=str(paused))

@@ -58,6 +58,7 @@ def contents(rows):
     return sorted((row["pair_id"], row["provenance"]["path"], row["provenance"]["start_byte"]) for row in rows)
 
 
+@pytest.mark.slow
 def test_clones_give_the_rows_of_the_folder(repository, tmp_path):
     served = tmp_path / "owner"
     git(tmp_path, "clone", "-q", "--bare", str(repository), str(served / "email.git"))

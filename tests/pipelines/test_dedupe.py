@@ -270,7 +270,8 @@ def check_evidence(out: Path, pairs: list[Pair]) -> None:
             assert row["similarity"] == 1.0
 
 
-@pytest.mark.parametrize("workers", ["2", pytest.param("4", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["2", "4"])
 def test_workers_order_and_partitions_change_no_row(tmp_path: Path, workers: str) -> None:
     pairs = random_pairs(7, 220)
     first, second = pairs[:90], pairs[90:]

@@ -47,6 +47,7 @@ def repositories(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_rows_are_the_same_with_any_number_of_workers(repositories, tmp_path):
     results = []
     for workers in ("1", "2"):
