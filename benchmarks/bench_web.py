@@ -15,7 +15,7 @@ ten seconds says little of a job whose start takes two. Contenders, each a proce
 
 Speeds are pages a CPU second of the whole process tree; a page is an HTML response of status 200. As a machine's speed
 drifts, the raw loop and the jobs of the bar take turns, and the means of their runs count. Two workers are to be
-measured on a machine that is idle otherwise, on input that takes one worker 120 CPU seconds: 30 copies of a thousand
+measured on a machine that is idle otherwise, on input that takes one worker 120 CPU seconds: 45 copies of a thousand
 pages of documentation. "stolen" is the share of the processor time that the host of a virtual machine kept from it. A
 run from which it kept more than a twentieth is shown but not counted, and there is another one, in at most six rounds
 of five minutes; where none is better, all count. `--memory` runs the job over 1, 4 and 16 times two files and prints

@@ -23,27 +23,20 @@ _MALLINFO = ["arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblk
 
 
 def prepare_allocator(*, saves_memory: bool) -> None:
-    """To be called once, before the first step."""
-    give_back_freed_arrays() if saves_memory else keep_freed_memory()
+    """Tells glibc's malloc, before the first step, what to do with freed memory; without glibc it does nothing.
 
-
-def keep_freed_memory() -> None:
-    """Tells glibc's malloc to reuse large blocks; does nothing where the C library is another."""
-    glibc = _glibc()
-    if glibc is not None:
-        glibc.mallopt(_M_MMAP_MAX, 0)
-        glibc.mallopt(_M_TRIM_THRESHOLD, _NEVER)
-
-
-def give_back_freed_arrays() -> None:
-    """Tells glibc's malloc to map each large array alone, and to unmap it when it is freed.
-
-    Nothing is kept that fits no later array. Does nothing where the C library is another.
+    It is kept and used again; or, where that `saves_memory`, each large array is mapped alone and unmapped when it is
+    freed, so that nothing is kept that fits no later array.
     """
     glibc = _glibc()
-    if glibc is not None:
+    if glibc is None:
+        return
+    if saves_memory:
         glibc.mallopt(_M_MMAP_THRESHOLD, _LARGE)
         glibc.mallopt(_M_TRIM_THRESHOLD, _KEPT_AT_END)
+    else:
+        glibc.mallopt(_M_MMAP_MAX, 0)
+        glibc.mallopt(_M_TRIM_THRESHOLD, _NEVER)
 
 
 def trim_freed_memory() -> None:

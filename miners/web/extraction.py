@@ -164,6 +164,7 @@ def _main_lines(page: _Markup) -> _Lines:
 def _without_miss(page: _Lines) -> PageText:
     """The page's text; where the main content has next to none, what stands in its elements for text."""
     if _chars(page.lines) < _LITTLE_TEXT:
+        # parsed again, as few pages are: keeping every page's tree would cost the caches that the steps run in
         everything = read_lines(_extract(HTMLTree.parse(page.html), main_content=False))
         within = [i for i, is_within in enumerate(everything.in_text) if is_within]
         in_elements = _text_lines(page.title, everything.take(within))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 import xxhash
@@ -68,10 +68,6 @@ class _Cut(NamedTuple):
     headings: Mapping[int, str]
     """See `candidates.page_passages`."""
 
-    def texts(self) -> list[str]:
-        """Of its passages."""
-        return [passage.text for passage in self.passages]
-
 
 class PageMiner:
     """Makes the pairs of one unit's pages, in their order; remembers how many each domain has given."""
@@ -89,8 +85,9 @@ class PageMiner:
         judged = [page if isinstance(page, Reject) else self._judge(page) for page in pages]
         cut = [page if isinstance(page, Reject) else self._cut(page) for page in judged]
         passing = [page for page in cut if isinstance(page, _Cut)]
-        languages = iter([passage_languages(page.texts(), page.sure) for page in passing])
-        sides = iter(text_sides([text for page in passing for text in page.texts()]))
+        texts = [[passage.text for passage in page.passages] for page in passing]
+        languages = iter([passage_languages(own, page.sure) for own, page in zip(texts, passing, strict=True)])
+        sides = iter(text_sides(list(chain.from_iterable(texts))))
         for page in cut:
             if isinstance(page, Reject):
                 yield page
