@@ -20,6 +20,7 @@ from dataclasses import asdict, replace
 import apache_beam as beam
 
 from miners.near_duplicates.hash_filter import pass_rate
+from miners.near_duplicates.kernels import compiled
 from miners.near_duplicates.resolve import SIDES
 from pipelines import storage
 from pipelines.deduping.config import DedupeConfig
@@ -241,7 +242,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     partitions = args.partitions or partitions_for(rows, config)
     earlier = existing_units(existing, len(units))
     watch = watch_passes(layout, units, earlier, partitions)
-    with heartbeat(args.output), Progress(job, watch, quiet=args.quiet), run_pipeline(options, temporary) as pipeline:
+    graph = run_pipeline(options, temporary, prepare=compiled)
+    with heartbeat(args.output), Progress(job, watch, quiet=args.quiet), graph as pipeline:
         given = plan(temporary, "units", InputUnit, units)
         there = plan(temporary, "existing", ExistingUnit, earlier)
         finish = FinishDedupe(job, plan(temporary, "job", Job, [job]), layout, given, found.rows, removed)

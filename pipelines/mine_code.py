@@ -20,6 +20,7 @@ from miners.code.parsing_batch import Parsing
 from miners.code.repository import UnreadableError
 from miners.code.repository_clone import PROTOCOLS, CloneError, CloneLimits
 from miners.code.table import ROLES, table_columns
+from miners.near_duplicates.kernels import compiled
 from pipelines import storage
 from pipelines.clone_list import BASE_URL, read_clone_list
 from pipelines.code_inputs import (
@@ -59,6 +60,10 @@ class CodeMiner:
         change = how_it_changed(unit)
         if change is not None:
             raise self._changed(unit, change)
+
+    def prepare(self) -> None:
+        """Load the loops that hash the sides; the child process that parses loads grammars and rules."""
+        compiled()
 
     def _mine_repository(self, unit: Unit, ledger: Ledger, parsing: Parsing) -> Iterator[Row]:
         try:

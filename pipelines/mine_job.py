@@ -118,11 +118,17 @@ def run_passes(
         ]
         finish = FinishMining(job, plan(folder, "job", Job, [job]), [one.sums for one in planned], temporary)
         watch = MarkerWatch(job.name, args.output, _steps(job.name, passes))
-        with Progress(job, watch, quiet=args.quiet), run_pipeline(options) as pipeline:
+        prepare = partial(_prepare, [one.miner for one in passes])
+        with Progress(job, watch, quiet=args.quiet), run_pipeline(options, prepare=prepare) as pipeline:
             build_graph(pipeline, planned, finish)
     clean_after(args.output, temporary)
     print_ledger(args.output, quiet=args.quiet)
     return 0
+
+
+def _prepare(miners: Sequence[Miner]) -> None:
+    for miner in miners:
+        miner.prepare()
 
 
 def _steps(job: str, passes: Sequence[Pass]) -> dict[str, list[str]]:
@@ -176,14 +182,17 @@ class MineUnit(beam.DoFn):
     def setup(self) -> None:
         """Called by Beam once a worker: what is imported and read by now (rules, models, grammars) stays to the end.
 
-        The garbage collector need not look at it again and again; that was a twentieth of mining web pages. What an
-        earlier job in this process had frozen is let go: its graph is garbage by now, some megabytes of it. Mining
+        The garbage collector need not look at it again and again; that was a twentieth of mining web pages. Mining
         web pages leaves no cycles, and looking for them as often as Python does by default was another tenth.
         """
-        gc.unfreeze()
+        self.miner.prepare()
         gc.collect()
         gc.freeze()
         gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
+
+    def teardown(self) -> None:
+        """Called by Beam at the end: a next job in this process finds the graph of this one, which is garbage then."""
+        gc.unfreeze()
 
     def process(self, element: Waiting | None) -> Iterator[tuple[str, bytes]]:
         """Mine, unless it is END or another attempt has already finished the unit."""

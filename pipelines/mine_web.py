@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from miners.web import PassageConfig, WebConfig, mine_batches, read_records
 from miners.web.extraction import EXTRACTORS
+from miners.web.preparation import prepare
 from miners.web.privacy import KINDS as REDACTED
 from miners.web.privacy import PrivacyConfig
 from miners.web.quality import SOURCES, Thresholds, select_rules
@@ -54,6 +55,10 @@ class WebMiner:
         if change is not None:
             lost = [Damage("changed_file", unit.start, change)]
             raise InputChangedError(lambda fresh: mine_batches(lost, unit.uri, self.config, fresh))
+
+    def prepare(self) -> None:
+        """See `miners.web.preparation`."""
+        prepare(self.config)
 
     def _items(self, unit: Unit) -> Iterator[WarcRecord | Damage]:
         try:

@@ -80,6 +80,10 @@ class Miner(Protocol):
         """
         ...
 
+    def prepare(self) -> None:
+        """Load what mining needs (rules, models, compiled loops): once for all workers of a machine that are copies."""
+        ...
+
 
 def unit_id(*parts: str | int) -> str:
     """xxh3-64 of what identifies a unit (URI, size, etag or modification time, range), 16 hex digits."""

@@ -13,6 +13,7 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
+from miners.near_duplicates.kernels import compiled
 from miners.supervised.joining import FATES, KEPT, Joined, Statements, join
 from miners.supervised.line_readers import Layout
 from miners.supervised.statements import Statement, Text
@@ -43,6 +44,10 @@ class ReadFiles:
     segments: Segments
     keep_rejects: bool
     job: ClassVar[str] = JOB
+
+    def prepare(self) -> None:
+        """Load the loops that hash the sides."""
+        compiled()
 
     def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Made]:
         """Read a file, or a range of it."""
@@ -120,6 +125,9 @@ class IndexTexts:
     keep_rejects: bool
     job: ClassVar[str] = JOB
 
+    def prepare(self) -> None:
+        """Sorting needs nothing."""
+
     def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Reject]:
         """`unit.start` is the partition."""
         texts, of_segment = self.segments.texts(unit.start)
@@ -151,6 +159,10 @@ class MakePairs:
     seed: int
     keep_rejects: bool
     job: ClassVar[str] = JOB
+
+    def prepare(self) -> None:
+        """Load the loops that hash the sides."""
+        compiled()
 
     def mine(self, unit: Unit, ledger: Ledger) -> Iterator[Made]:
         """`unit.start` is the partition."""

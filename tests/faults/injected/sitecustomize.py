@@ -24,9 +24,9 @@ JUMPS = (0.0, 400 * 86_400.0, -400 * 86_400.0, 3600.0, -7.0)
 
 
 def role() -> str:
-    """What this process is: the job, one of its Beam workers, or another (a parsing process, Beam's helpers)."""
+    """What this process is: the job, a worker of it or what workers are copied from, or another (a parsing process)."""
     line = " ".join(sys.orig_argv)
-    if "sdk_worker_main" in line:
+    if "sdk_worker_main" in line or "pipelines.worker_source" in line:
         return "worker"
     return "job" if " pipelines." in line else "other"
 
