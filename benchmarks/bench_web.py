@@ -9,9 +9,8 @@ ten seconds says little of a job whose start takes two. Contenders, each a proce
   measured best, lines, detect_fast: the practical limit;
 - pairmill: the job as a user runs it, with Gopher's rules and language identification, with 1 worker and with 2, and
   nothing redacted; then once with everything redacted (privacy's cost), and with C4's and FineWeb's rules too;
-- datatrove, if a Python that has `datatrove[processing]`, spacy, faust-cchardet, python-magic, warcio and
-  lxml_html_clean is named: WarcReader, Trafilatura,
-  Gopher's two filters, Parquet, with as many workers, over one copy.
+- datatrove, if a Python that has `datatrove[processing]`, spacy, faust-cchardet, python-magic, warcio, pyarrow and
+  lxml_html_clean is named: WarcReader, Trafilatura, Gopher's two filters, Parquet, with as many workers, over one copy.
 
 Speeds are pages a CPU second of the whole process tree; a page is an HTML response of status 200. As a machine's speed
 drifts, the raw loop and the jobs of the bar take turns, and the means of their runs count. Two workers are to be
