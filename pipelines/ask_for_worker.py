@@ -5,6 +5,7 @@ It is run as a file, without site packages, in some milliseconds. Where no sourc
 
 import json
 import os
+import signal
 import socket
 import sys
 
@@ -14,12 +15,15 @@ _BY_SIGNAL = 128
 
 
 def main(place: str) -> int:
-    """`place` is the source's socket; the exit status is the worker's, 1 where the source died."""
+    """`place` is the source's socket; the exit status is the worker's, 1 where the source died.
+
+    Whoever ends us ends the worker: the source sees that our end of the connection is closed.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     with socket.socket(socket.AF_UNIX) as source:
         try:
             source.connect(place)
-            source.sendall(json.dumps(dict(os.environ)).encode())
-            source.shutdown(socket.SHUT_WR)
+            source.sendall(json.dumps(dict(os.environ)).encode() + b"\n")
         except OSError:
             os.execv(sys.executable, [sys.executable, "-m", WORKER])
         status = int(source.recv(16) or 1)

@@ -7,6 +7,7 @@ or dies, and its copies have ended.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import json
@@ -30,8 +31,8 @@ def main(listening: int, needs: str) -> None:
 
     The file holds a pickle: the names of modules to import, and a function to call or None.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the job and its workers
     _load(needs)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the job and its workers
     with socket.socket(fileno=listening) as listener:
         environment = _copy_on_request(listener)
     if environment is not None:
@@ -59,38 +60,44 @@ def _copy_on_request(listener: socket.socket) -> dict[str, str] | None:
     signal.set_wakeup_fd(waker.fileno())
     signal.signal(signal.SIGCHLD, lambda *_: None)
     asking: dict[int, socket.socket] = {}
-    is_wanted = True
     with woken, waker, selectors.DefaultSelector() as events:
         for file in (listener, _STDIN, woken):
             events.register(file, selectors.EVENT_READ)
+        is_wanted = True
         while is_wanted or asking:
             for event, _ in events.select():
-                if event.fileobj is listener:
+                if event.fileobj == _STDIN:
+                    is_wanted = False
+                    events.unregister(_STDIN)
+                    events.unregister(listener)
+                elif event.fileobj is woken:
+                    woken.recv(1)
+                    _tell_ended(asking, events)
+                elif event.data in asking:  # the client was killed: nobody waits for its copy any more
+                    os.kill(event.data, signal.SIGTERM)
+                    events.unregister(event.fileobj)
+                elif event.fileobj is listener and is_wanted:
                     client, _ = listener.accept()
-                    environment = json.loads(client.makefile("rb").read())
+                    with client.makefile("rb") as request:
+                        environment = json.loads(request.readline() or b"{}")
                     copy = os.fork()
                     if copy == 0:
                         return environment
                     asking[copy] = client
-                elif event.fileobj == _STDIN:
-                    is_wanted = bool(os.read(_STDIN, 1))
-                    events.unregister(_STDIN)
-                else:
-                    woken.recv(1)
-                    _tell_ended(asking)
+                    events.register(client, selectors.EVENT_READ, copy)
     return None
 
 
-def _tell_ended(asking: dict[int, socket.socket]) -> None:
+def _tell_ended(asking: dict[int, socket.socket], events: selectors.BaseSelector) -> None:
     """Give the exit status of each copy that has ended to the client that asked for it."""
     for copy in list(asking):
         ended, status = os.waitpid(copy, os.WNOHANG)
         if ended:
             with asking.pop(copy) as client:
-                try:
-                    client.sendall(str(os.waitstatus_to_exitcode(status)).encode())
-                except OSError:
-                    continue  # the client was killed: nobody asks any more
+                if client in events.get_map():
+                    events.unregister(client)
+                    with contextlib.suppress(OSError):  # killed in this moment
+                        client.sendall(str(os.waitstatus_to_exitcode(status)).encode())
 
 
 def _become_worker(environment: dict[str, str]) -> NoReturn:

@@ -1,15 +1,16 @@
 """Local workers are copies of one process that has loaded what they need, or start anew where there is none."""
 
+import contextlib
 import json
 import logging
 import os
-import shlex
 import signal
 import socket
 import subprocess
 import sys
-import threading
+import time
 from ast import literal_eval
+from collections.abc import Callable
 from pathlib import Path
 
 import apache_beam as beam
@@ -110,38 +111,79 @@ def test_the_command_ends_as_the_copy_does(answer, status, tmp_path):
         with subprocess.Popen(command, env={"WORKER_ID": "w1"}) as asking:
             client, _ = listener.accept()
             with client, client.makefile("rb") as request:
-                asked = json.loads(request.read())
+                asked = json.loads(request.readline())
                 client.sendall(answer)
             assert asking.wait() == status and asked["WORKER_ID"] == "w1"
 
 
+JOB = """
+import sys, time, apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from pipelines.running import run_pipeline
+
+def prepare():
+    time.sleep(float(sys.argv[1]))
+
+with run_pipeline(PipelineOptions(sys.argv[2:]), prepare=prepare) as pipeline:
+    print("begun", flush=True)
+    _ = pipeline | beam.Create([1]) | beam.Map(lambda _: (print("at work", flush=True), time.sleep(600)))
+"""
+
+
+def start_job(folder: Path, seconds: int) -> subprocess.Popen:
+    """A job in a session of its own, whose workers take so long to load, and then work for ten minutes."""
+    script = folder / "job.py"
+    script.write_text(JOB)
+    command = [sys.executable, str(script), str(seconds), *TWO]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
 def test_a_job_that_is_killed_leaves_no_process(tmp_path):
-    script = tmp_path / "job.py"
-    script.write_text(
-        "import sys, time, apache_beam as beam\n"
-        "from apache_beam.options.pipeline_options import PipelineOptions\n"
-        "from pipelines.running import run_pipeline\n"
-        f"with run_pipeline(PipelineOptions({TWO!r})) as pipeline:\n"
-        "    _ = pipeline | beam.Create([1]) | beam.Map(lambda _: (print('at work', flush=True), time.sleep(600)))\n"
-    )
-    job = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, start_new_session=True)
-    assert job.stdout.readline() == b"at work\n"
-    everyone = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    ours = [process for process in everyone if session_of(process) == job.pid and process != job.pid]
-    assert len(ours) >= 3
+    job = start_job(tmp_path, 0)
+    assert job.stdout.readline() + job.stdout.readline() == b"begun\nat work\n"
+    assert len(session_of(job)) >= 4
     job.kill()
-    job.wait()
-    gone = threading.Event()
-    for _ in range(600):
-        if not any(session_of(process) == job.pid for process in ours):
-            return
-        gone.wait(0.1)
-    os.killpg(job.pid, signal.SIGKILL)
-    pytest.fail(f"of {shlex.join(map(str, ours))} some still run")
+    assert_all_end(job)
 
 
-def session_of(process: int) -> int | None:
+@pytest.mark.parametrize("seconds", [0, 3])
+def test_ctrl_c_while_the_workers_load_or_start_ends_the_job_at_once(tmp_path, seconds):
+    job = start_job(tmp_path, seconds)
+    assert job.stdout.readline() == b"begun\n"
+    wait_until(lambda: any("ask_for_worker" in line for line in session_of(job)))
+    os.killpg(job.pid, signal.SIGINT)
+    assert_all_end(job, seconds=40)
+
+
+def assert_all_end(job: subprocess.Popen, seconds: int = 60) -> None:
     try:
-        return os.getsid(process)
+        wait_until(lambda: job.poll() is not None and not session_of(job), seconds)
+    finally:
+        for process in Path("/proc").iterdir():
+            if process.name.isdigit() and is_of(job, int(process.name)):
+                os.kill(int(process.name), signal.SIGKILL)
+        job.wait()
+
+
+def wait_until(is_so: Callable[[], bool], seconds: int = 60) -> None:
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end, f"not within {seconds} seconds"
+        time.sleep(0.05)
+
+
+def session_of(job: subprocess.Popen) -> list[str]:
+    """The command lines of the processes of a job, zombies left out."""
+    lines = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and is_of(job, int(process.name)):
+            with contextlib.suppress(OSError):
+                lines.append((process / "cmdline").read_text().replace("\0", " "))
+    return [line for line in lines if line]
+
+
+def is_of(job: subprocess.Popen, process: int) -> bool:
+    try:
+        return os.getsid(process) == job.pid
     except ProcessLookupError:
-        return None
+        return False
