@@ -135,7 +135,13 @@ def start_job(folder: Path, seconds: int) -> subprocess.Popen:
     script = folder / "job.py"
     script.write_text(JOB)
     command = [sys.executable, str(script), str(seconds), *TWO]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background may ignore it
+    )
 
 
 def test_a_job_that_is_killed_leaves_no_process(tmp_path):
