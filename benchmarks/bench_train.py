@@ -17,7 +17,8 @@ Each is measured `--steps` times, and the fastest counts. On a CPU that others u
 one thread. Memory is what a process holds beyond what it
 held before its first step: on a GPU torch's peak, on a CPU that of resident memory but for files', each side in its own
 process.
-``--memory 1024,4096,16384`` measures pairmill's at several batches instead.
+``--memory 1024,4096,16384`` measures pairmill's at several batches instead, ``--chunks 16384,65536`` its speed with
+chunks of so many tokens, with dropout and without.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
 from importlib.util import find_spec
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,9 @@ class Bench:
     """What all sides share."""
 
     def __init__(self, args: argparse.Namespace, folder: Path) -> None:
+        """`folder` is the run's own; what is the same for every run may lie in the one that `args` names."""
         self.args, self.folder = args, folder
+        self.prepared = Path(args.prepared or folder)
         self.device = torch.device(args.device)
         self.recipe = Recipe(
             encoder="small", pooling="mean", batch=args.batch, steps=args.steps + 1, epochs=None, seed=args.seed,
@@ -121,7 +124,7 @@ class Bench:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        path = self.folder / "tokenizer.json"
+        path = self.prepared / "tokenizer.json"
         if not path.is_file():
             texts = [text for row in islice(_texts(self.args.pairs), 30_000) for text in row]
             train_marked_tokenizer(texts, VOCABULARY).save(str(path))
@@ -141,7 +144,7 @@ class Bench:
     @cached_property
     def rows(self) -> TrainRows:
         lengths = {"anchor": self.recipe.anchor_length, "positive": self.recipe.positive_length}
-        cache: TokenCache = open_or_make(self.args.pairs, self.encoder(), lengths, self.folder / "tokens")
+        cache: TokenCache = open_or_make(self.args.pairs, self.encoder(), lengths, self.prepared / "tokens")
         return TrainRows([cache])
 
     @cached_property
@@ -153,7 +156,7 @@ class Bench:
 
     def kept_tokens(self, encoder: TransformerEncoder) -> int:
         """What the trainer decides, written down once so that all sides speak of the same."""
-        record = self.folder / f"graphs-{self.recipe.batch}.json"
+        record = self.folder / f"graphs-{self.recipe.batch}-{self.recipe.chunk_tokens}-{self.args.dropout}.json"
         texts = self.texts(0)
         return settle_kept_tokens(self.recipe, encoder, texts, record, ALONE, is_resumed=record.is_file())
 
@@ -361,7 +364,7 @@ def prepare(bench: Bench) -> dict[str, Any]:
 
 def measure(bench: Bench, part: str) -> dict[str, Any]:
     """One side, in this process."""
-    prepare_allocator(saves_memory=bench.recipe.gradcache == "full")
+    prepare_allocator()
     _ = bench.plan, bench.encoder()
     with _Memory(bench.device) as memory:
         costs, more = WORK[part](bench)
@@ -412,6 +415,8 @@ def in_a_process(args: argparse.Namespace, part: str, folder: Path, **changed: o
     given = json.dumps(vars(args) | changed | {"part": part, "folder": str(folder)})
     command = [sys.executable, __file__, "--pairs", "", "--child", given]
     environment = os.environ | {"OMP_NUM_THREADS": str(args.threads), "TOKENIZERS_PARALLELISM": "true"}
+    if part in ("peer", "floor"):  # what saves memory is the trainer's own choice, and no cost of theirs
+        environment["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = "1024"
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise SystemExit(f"measuring {part} failed")
@@ -466,6 +471,21 @@ def memory(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return {"memory": found}
 
 
+def chunks(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Speed of pairmill's steps by the size of its chunks, with dropout and without."""
+    found = []
+    names = ("chunk tokens", "dropout", "pairs/s", "HFU", "MFU", "embedded twice", "peak MB")
+    table = Table(*names, title=f"{args.shape}, batch {args.batch:,}, {args.device}, {args.precision}")
+    for size, dropout in product(args.chunks, dict.fromkeys((args.dropout, 0.0))):
+        one = in_a_process(args, "pairmill", folder, chunk_tokens=size, dropout=dropout)
+        found.append({"chunk_tokens": size, "dropout": dropout, **one})
+        hfu, mfu = (f"{one['metrics'][name]:.3f}" for name in ("hfu", "mfu"))
+        rest = f"{one['replayed_share']:.2f}", f"{one['peak_memory_mb']:,.0f}"
+        table.add_row(f"{size:,}", f"{dropout}", f"{one['pairs_per_second']:,.0f}", hfu, mfu, *rest)
+    Console(width=110).print(table)
+    return {"chunks": found}
+
+
 def _numbers(text: str) -> list[int]:
     return [int(word) for word in text.split(",") if word]
 
@@ -480,6 +500,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--shape", choices=[*BERT, *LLAMA], default="tiny")
     add("--dropout", type=float, default=0.1, help="of BERT's hidden states and attention")
     add("--tokenizer", help=f"a tokenizer.json (one of {VOCABULARY:,} tokens is trained on the pairs)")
+    add("--prepared", help="a folder that keeps the tokenizer and the tokens for further runs (none is kept)")
     add("--batch", type=int, default=4096)
     add("--anchor-length", type=int, default=126)
     add("--positive-length", type=int, default=254)
@@ -494,6 +515,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--peer-tokens", type=_numbers, default=[4096, 16_384], help="mini_batch_num_tokens tried (4096,16384)")
     add("--only", default=",".join(PARTS), help=f"some of {', '.join(PARTS)}")
     add("--memory", type=_numbers, default=[], help="measure memory at these batches instead")
+    add("--chunks", type=_numbers, default=[], help="measure speed with chunks of so many tokens instead")
     add("--json", help="a file for everything that was found")
     add("--child", help=argparse.SUPPRESS)
     return parser
@@ -509,7 +531,7 @@ def main() -> None:
         raise SystemExit(f"{args.pairs} has {rows:,} train rows; give a smaller --batch, or more pairs")
     with tempfile.TemporaryDirectory() as folder:
         in_a_process(args, PREPARE, Path(folder))
-        found = (memory if args.memory else compare)(args, Path(folder))
+        found = (memory if args.memory else chunks if args.chunks else compare)(args, Path(folder))
     if args.json:
         names = ("torch", "transformers", "sentence-transformers")
         versions = {name: version(name) for name in names if find_spec(name.replace("-", "_"))}

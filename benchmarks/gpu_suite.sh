@@ -16,7 +16,7 @@ PYTHON=${PYTHON:-python3}
 OUT=
 PAIRS=
 DRY=
-ALL=(bert-base bert-base-full smollm2 peer memory precision compile)
+ALL=(bert-base chunks bert-base-full smollm2 peer memory precision compile)
 PARTS=()
 LIMIT=540
 
@@ -46,24 +46,24 @@ if [[ $DRY ]]; then
     "$PYTHON" benchmarks/toy_pair_set.py "$PAIRS" || exit 1
   fi
   LIMIT=1800 # a busy CPU takes its time
-  DEVICE=cpu BERT=tiny LLAMA=tiny-decoder BATCH=64 PEER_BATCH=32 MEMORY=32,64 PRECISION=float32 STEPS=4 FLOAT=bfloat16
+  DEVICE=cpu BERT=tiny LLAMA=tiny-decoder BATCH=64 PEER_BATCH=32 MEMORY=32,64 CHUNKS=256,512 PRECISION=float32 STEPS=4 FLOAT=bfloat16
   LENGTHS=(--anchor-length 24 --positive-length 40)
   SHORT=(--anchor-length 16 --positive-length 24)
 else
   [[ -n $PAIRS ]] || { echo "gpu_suite.sh: give a pair set's folder with --pairs" >&2; exit 2; }
-  DEVICE=cuda BERT=bert-base LLAMA=smollm2 BATCH=16384 PEER_BATCH=4096 MEMORY=1024,2048,4096,8192,16384
+  DEVICE=cuda BERT=bert-base LLAMA=smollm2 BATCH=16384 PEER_BATCH=4096 MEMORY=1024,2048,4096,8192,16384 CHUNKS=16384,32768,65536
   PRECISION=bfloat16 STEPS=40 FLOAT=bfloat16
   LENGTHS=(--anchor-length 510 --positive-length 510)
   SHORT=(--anchor-length 126 --positive-length 126)
 fi
 [[ -d $PAIRS ]] || { echo "gpu_suite.sh: $PAIRS is no folder" >&2; exit 2; }
-mkdir -p "$OUT"
+mkdir -p "$OUT" "$SCRATCH/prepared"
 
-bench() { # NAME ARGUMENT...: one call of bench_train.py and its JSON
+bench() { # NAME ARGUMENT...: one call of bench_train.py and its JSON; tokens are cut once for all parts
   local name=$1
   shift
   timeout "$SECONDS_A_PART" "$PYTHON" benchmarks/bench_train.py --pairs "$PAIRS" --device "$DEVICE" "$@" \
-    --json "$OUT/gpu-$name.json"
+    --prepared "$SCRATCH/prepared" --json "$OUT/gpu-$name.json"
 }
 
 part() {
@@ -72,6 +72,9 @@ part() {
       SECONDS_A_PART=$((LIMIT / 2))
       bench bert-base-128 --shape "$BERT" --batch "$BATCH" "${SHORT[@]}" --precision "$PRECISION" --only pairmill &&
         bench bert-base-512 --shape "$BERT" --batch "$BATCH" "${LENGTHS[@]}" --precision "$PRECISION" --only pairmill
+      ;;
+    chunks) # its speed with larger chunks, and without dropout: one attention kernel a chunk instead of one a length
+      bench chunks --shape "$BERT" --batch "$BATCH" "${SHORT[@]}" --precision "$PRECISION" --steps 1 --chunks "$CHUNKS"
       ;;
     bert-base-full) # the same with every chunk but one embedded twice
       bench bert-base-full --shape "$BERT" --batch "$BATCH" "${LENGTHS[@]}" --precision "$PRECISION" \

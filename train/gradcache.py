@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from train.allocator import trim_freed_memory
 from train.encoder import SIDE_OF, Encoder, Role, on_device
 from train.ragged import Ragged
 
@@ -130,7 +129,6 @@ def embed_and_backward(
     for place, chunk in enumerate(chunks[:first_kept]):
         states.restore(place)
         part = encoder.embed(texts[chunk.role].take(chunk.rows), SIDE_OF[chunk.role])
-        _bound_memory(encoder)
         _send_back(leaves, chunk, part)
     after.restore(encoder.device)
     return loss.detach()
@@ -168,17 +166,10 @@ def _first_pass(
             states.keep(place)
         with nullcontext() if is_kept else torch.no_grad():
             part = encoder.embed(texts[chunk.role].take(chunk.rows), SIDE_OF[chunk.role])
-        _bound_memory(encoder)
         if is_kept:
             graphs.append(part)
         vectors[chunk.role][_on(part.device, chunk.rows)] = part.detach().to(wide)
     return {role: whole.requires_grad_() for role, whole in vectors.items()}, states, graphs
-
-
-def _bound_memory(encoder: Encoder) -> None:
-    """Chunks are each a little smaller than the one before, so that malloc keeps more and more that fits none."""
-    if encoder.device.type == "cpu":
-        trim_freed_memory()
 
 
 def _send_back(leaves: Mapping[Role, Tensor], chunk: Chunk, part: Tensor) -> None:

@@ -116,7 +116,7 @@ def _prepare(
     recipe: Recipe, data: Sequence[str], run: RunFolder, device: str, processes: Processes, args: argparse.Namespace
 ) -> tuple[Material, Learner, checkpoint.Origin]:
     """What trains, and from what. The first process makes tokenizer and token caches, the others read them."""
-    prepare_allocator(saves_memory=recipe.gradcache == "full")
+    prepare_allocator()
     quiet = args.quiet or not processes.is_first
     if quiet:
         transformers.utils.logging.disable_progress_bar()

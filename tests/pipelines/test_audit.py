@@ -137,6 +137,7 @@ def test_one_row_has_a_report(make_pair_set, audit):
     assert audit(make_pair_set(planted(1)))[1]["false_negatives"]["at_16384"] == 0
 
 
+@pytest.mark.slow
 def test_a_set_and_a_report_on_another_file_system(make_pair_set, strict_storage, tmp_path):
     make_pair_set(planted(30), name="strict/set", files=2)
     arguments = ["--input", strict_storage("set"), "--output", strict_storage("report"), "--quiet"]

@@ -181,6 +181,7 @@ NONE = {
 }
 
 
+@pytest.mark.slow
 def test_a_clean_set_has_no_fault(make_pair_set, clean, audit, evaluation, gates):
     train, validation = clean
     folder = make_pair_set(train, validation=validation, files=3)

@@ -144,6 +144,7 @@ def start_job(folder: Path, seconds: int) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_a_job_that_is_killed_leaves_no_process(tmp_path):
     job = start_job(tmp_path, 0)
     assert job.stdout.readline() + job.stdout.readline() == b"begun\nat work\n"

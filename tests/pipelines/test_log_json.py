@@ -48,6 +48,7 @@ def test_every_job_says_as_json_what_is_wrong_with_its_arguments(module, capsys)
     assert not log_json.is_on() and not any(isinstance(one, log_json.JsonLog) for one in logging.getLogger().handlers)
 
 
+@pytest.mark.slow
 def test_a_whole_job_with_worker_processes(repository, tmp_path):
     flags = ("--input", str(repository), "--output", str(tmp_path / "out"), "--workers", "2", "--log-json")
     done = subprocess.run([sys.executable, "-m", "pipelines.mine_code", *flags], capture_output=True, text=True)

@@ -102,6 +102,7 @@ def test_dedupe_takes_old_sets_as_input_and_as_earlier_sets(tmp_path: Path):
     assert read_manifest(str(out)).splits == {}  # every row is in the earlier set, or was left out for one that is
 
 
+@pytest.mark.slow
 def test_audit_explain_and_remove_take_an_old_set(tmp_path: Path, capsys):
     for name in SETS:
         report = tmp_path / f"report-{name}"

@@ -40,10 +40,13 @@ def test_every_part_runs_dry(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     found = {path.name.removeprefix("gpu-").removesuffix(".json") for path in tmp_path.iterdir()}
     parts = {"bert-base-128", "bert-base-512", "bert-base-full", "smollm2", "peer"}
-    assert found == parts | {"memory", "precision", "compile-off", "compile-on"}
+    assert found == parts | {"chunks", "memory", "precision", "compile-off", "compile-on"}
     for name in parts:
         metrics = json.loads((tmp_path / f"gpu-{name}.json").read_text())["parts"]["pairmill"]["metrics"]
         assert 0 < metrics["mfu"] <= metrics["hfu"] and 0 <= metrics["data_wait"] <= 1
+    chunks = json.loads((tmp_path / "gpu-chunks.json").read_text())["chunks"]
+    assert [(one["chunk_tokens"], one["dropout"]) for one in chunks] == [(256, 0.1), (256, 0), (512, 0.1), (512, 0)]
+    assert all(0 < one["metrics"]["mfu"] <= one["metrics"]["hfu"] for one in chunks)
     precision = json.loads((tmp_path / "gpu-precision.json").read_text())
     assert precision["losses"].keys() == {"float32", "bfloat16"}
     assert 0 < precision["largest_relative_difference"] < 0.05

@@ -61,6 +61,7 @@ def audited(folder, tmp_path):
     return json.loads((output / "audit.json").read_bytes())
 
 
+@pytest.mark.slow
 def test_signatures_and_sample_find_the_same(planted, tmp_path, make_pair_set, monkeypatch):
     recipe, signed = tmp_path / "lenient.yaml", tmp_path / "signed"
     recipe.write_text(LENIENT + "validation_share: 0.3\ntest_share: 0.0\n")

@@ -79,6 +79,7 @@ def test_scores_are_the_correlations_of_cosines(model, table, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_tables_with_other_names_with_numbers_and_packed_are_the_same(model, table, tmp_path):
     import gzip
 
