@@ -94,13 +94,18 @@ def attend(
 
 
 @cache
-def _has_kernel() -> bool:
-    """Whether this torch has the kernel for different lengths, with windows and fewer keys than queries."""
+def _kernel_options() -> frozenset[str]:
+    """What this torch's kernel for different lengths takes; nothing where it has none."""
     try:
         from torch.nn.attention.varlen import varlen_attn
     except ImportError:
-        return False
-    return {"scale", "window_size", "enable_gqa"} <= inspect.signature(varlen_attn).parameters.keys()
+        return frozenset()
+    return frozenset(inspect.signature(varlen_attn).parameters)
+
+
+def _has_kernel() -> bool:
+    """Whether it serves every model, those with windows and with fewer keys than queries too."""
+    return {"scale", "window_size"} <= _kernel_options()
 
 
 def _in_one_call(
@@ -109,11 +114,16 @@ def _in_one_call(
     from torch.nn.attention.varlen import varlen_attn
 
     query, key, value = (part.contiguous() for part in rows)
+    shared, more = query.shape[1] // key.shape[1], {}
+    if "enable_gqa" in _kernel_options():
+        more["enable_gqa"] = shared > 1
+    elif shared > 1:  # torch 2.11's has no such option: each query's head gets its own copy of its keys
+        key, value = (part.repeat_interleave(shared, dim=1) for part in (key, value))
     reach = -1 if window is None else window - 1
     offsets, longest = lengths.offsets(query.device), int(lengths.each.max())
     return varlen_attn(
         query, key, value, offsets, offsets, longest, longest,
-        scale=scaling, window_size=(reach, 0 if causal else reach), enable_gqa=key.shape[1] != query.shape[1],
+        scale=scaling, window_size=(reach, 0 if causal else reach), **more,
     )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from transformers import AutoModel, BertConfig, BloomConfig, LlamaConfig, Modern
 
 from tests.train.test_encoders import CPT, TEXTS
 from tests.train.test_gradcache import batch, bert, gradients
+from train import packed_attention
 from train.encoders import load_encoder
 from train.packed_attention import Lengths, packed, packed_inputs, packing_problem
 from train.run import main
@@ -61,6 +64,52 @@ def test_each_sequence_gets_its_own_hidden_states(name):
     error = float((together - alone).abs().max())
     print(f"{name}: largest difference {error:.1e}")
     assert error < 5e-7 * float(alone.abs().max())
+
+
+def attention_inputs(device: str, dtype: torch.dtype) -> tuple[list[torch.Tensor], Lengths]:
+    """Query, key and value of 4, 2 and 2 heads, for sequences of several lengths."""
+    lengths, generator = Lengths(np.array([40, 40, 31, 9, 9, 2, 1])), torch.Generator().manual_seed(2)
+    shapes = [(int(lengths.each.sum()), heads, 16) for heads in (4, 2, 2)]
+    return [torch.randn(shape, generator=generator).to(device, dtype) for shape in shapes], lengths
+
+
+def one_by_one(query, key, value, offsets, same, longest, too, *, scale=None, window_size=(-1, -1)):
+    """Torch 2.11's kernel for different lengths, which takes as many heads of keys as of queries."""
+    assert query.shape == key.shape == value.shape and torch.equal(offsets, same) and longest == too
+    before, after = (reach if reach >= 0 else longest for reach in window_size)
+    found = []
+    for start, stop in itertools.pairwise(offsets.tolist()):
+        place = torch.arange(stop - start)
+        ahead = place - place[:, None]
+        parts = (part[start:stop].transpose(0, 1) for part in (query, key, value))
+        mask = (ahead <= after) & (-ahead <= before)
+        found.append(torch.nn.functional.scaled_dot_product_attention(*parts, mask, scale=scale).transpose(0, 1))
+    return torch.cat(found)
+
+
+@pytest.mark.parametrize("window", [None, 5])
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_kernel_without_shared_keys_gets_copies(causal, window, monkeypatch):
+    rows, lengths = attention_inputs("cpu", torch.float32)
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", one_by_one)
+    packed_attention._kernel_options.cache_clear()
+    try:
+        assert packed_attention._has_kernel()
+        found = packed_attention._in_one_call(rows, lengths, causal, 0.3, window)
+    finally:
+        packed_attention._kernel_options.cache_clear()
+    torch.testing.assert_close(found, packed_attention._by_runs(rows, lengths, causal, 0.3, window, 0.0))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU, whose kernel this is")
+@pytest.mark.parametrize("window", [None, 5])
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_gpus_kernel_gives_what_runs_of_equal_length_give(causal, window):
+    rows, lengths = attention_inputs("cuda", torch.bfloat16)
+    found = packed_attention._in_one_call(rows, lengths, causal, 0.3, window)
+    expected = packed_attention._by_runs([part.float() for part in rows], lengths, causal, 0.3, window, 0.0)
+    torch.testing.assert_close(found.float(), expected, atol=0.02, rtol=0.02)
 
 
 def test_a_model_with_its_own_attention_is_not_packed():
