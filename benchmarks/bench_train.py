@@ -53,7 +53,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModel, BertConfig, LlamaConfig, PretrainedConfig, PreTrainedTokenizerFast
 
 from schemas.pair_set import read_manifest, read_pair_set
-from train.allocator import prepare_allocator
+from train.allocator import ONEDNN_CAPACITY, prepare_allocator
 from train.batch_plan import BatchPlan
 from train.building import build_plan, choose_kernels
 from train.checkpoint import Origin
@@ -416,7 +416,7 @@ def in_a_process(args: argparse.Namespace, part: str, folder: Path, **changed: o
     command = [sys.executable, __file__, "--pairs", "", "--child", given]
     environment = os.environ | {"OMP_NUM_THREADS": str(args.threads), "TOKENIZERS_PARALLELISM": "true"}
     if part in ("peer", "floor"):  # what saves memory is the trainer's own choice, and no cost of theirs
-        environment["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = "1024"
+        environment[ONEDNN_CAPACITY] = "1024"
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise SystemExit(f"measuring {part} failed")

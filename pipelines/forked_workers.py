@@ -25,6 +25,7 @@ from apache_beam.runners.runner import PipelineResult
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipelines import ask_for_worker
+from pipelines.interrupting import ends_when_interrupted
 
 _OURS = ("miners", "pipelines", "schemas")
 _MOST_ASKING = 1024
@@ -54,7 +55,8 @@ def forked_workers(prepare: Callable[[], object] | None = None) -> Iterator[Fork
 
     `prepare` is called there: it loads what a worker would else load at its first element.
     """
-    with tempfile.TemporaryDirectory(prefix="pairmill-workers-", ignore_cleanup_errors=True) as folder:
+    folders = tempfile.TemporaryDirectory(prefix="pairmill-workers-", ignore_cleanup_errors=True)
+    with ends_when_interrupted(), folders as folder:
         place = os.path.join(folder, "source")
         runner = ForkingRunner(shlex.join([sys.executable, "-I", "-S", ask_for_worker.__file__, place]))
         with socket.socket(socket.AF_UNIX) as listener:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from pipelines import log_json
 
 SECONDS = 15.0
 """For an orderly end, which takes one or two."""
@@ -63,7 +64,5 @@ def _watch(come: int, is_noticed: threading.Event, is_over: threading.Event) -> 
                 signal.pthread_kill(threading.main_thread().ident, number)
             if is_over.wait(SECONDS):
                 return
-            print(
-                f"interrupted; workers did not end within {SECONDS:.0f} s, the job ends without them", file=sys.stderr
-            )
+            log_json.fail(f"interrupted; workers did not end within {SECONDS:.0f} s, the job ends without them")
             os._exit(128 + number)

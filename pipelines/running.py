@@ -11,7 +11,6 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from pipelines import storage
 from pipelines.failures import job_failures
 from pipelines.forked_workers import can_fork, forked_workers
-from pipelines.interrupting import ends_when_interrupted
 from pipelines.worker_log import is_local_run, worker_log
 
 
@@ -26,13 +25,7 @@ def run_pipeline(
     """
     workers = forked_workers(prepare) if can_fork(options) else nullcontext()
     try:
-        with (
-            ends_when_interrupted(),
-            worker_log(options),
-            workers as runner,
-            job_failures(),
-            beam.Pipeline(runner, options) as pipeline,
-        ):
+        with worker_log(options), workers as runner, job_failures(), beam.Pipeline(runner, options) as pipeline:
             yield pipeline
     except BaseException:
         if leftovers is not None and is_local_run(options):

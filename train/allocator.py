@@ -18,7 +18,8 @@ import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 _NEVER = 2**31 - 1
-_ONEDNN_KEPT = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+ONEDNN_CAPACITY = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+"""The environment's name for how many compiled kernels it keeps."""
 
 
 def prepare_allocator() -> None:
@@ -26,7 +27,7 @@ def prepare_allocator() -> None:
 
     To be called before the first matrix product. A capacity that the environment gives stays.
     """
-    os.environ.setdefault(_ONEDNN_KEPT, "0")
+    os.environ.setdefault(ONEDNN_CAPACITY, "0")
     if not sys.platform.startswith("linux"):
         return
     try:
