@@ -3,7 +3,8 @@
 ``python benchmarks/bench_train.py --pairs PAIR_SET [--shape tiny] [--batch 4096] [--device cpu]``
 
 The pairs are train rows of a pair set at their real lengths, the Transformer has random weights, and all sides take the
-same global batches of it, cut into the same tokens, with the same loss (symmetric), optimizer, precision and dropout.
+same global batches of it, cut into the same tokens, with the same loss (symmetric), optimizer, precision and share of
+dropout (on a CPU pairmill and the floor draw its masks by `train.dropout_masks`, sentence-transformers as torch does).
 
 - **pairmill**: steps of the trainer's own loop, with their data, as its metrics tell them; the first is not counted.
 - **sentence-transformers**: `CachedMultipleNegativesRankingLoss`, forward, backward and AdamW. Its batches are cut into
@@ -14,9 +15,9 @@ same global batches of it, cut into the same tokens, with the same loss (symmetr
   lengths.
 
 Each is measured `--steps` times, and the fastest counts. On a CPU that others use too, believe the CPU seconds, with
-one thread. Memory is what a process holds beyond what it
-held before its first step: on a GPU torch's peak, on a CPU that of resident memory but for files', each side in its own
-process.
+one thread. Memory is what a process holds beyond what it held before its first step: on a GPU torch's peak, on a CPU
+that of resident memory but for files', each side in its own process.
+
 ``--memory 1024,4096,16384`` measures pairmill's at several batches instead, ``--chunks 16384,65536`` its speed with
 chunks of so many tokens, with dropout and without.
 """
@@ -57,6 +58,7 @@ from train.allocator import ONEDNN_CAPACITY, prepare_allocator
 from train.batch_plan import BatchPlan
 from train.building import build_plan, choose_kernels
 from train.checkpoint import Origin
+from train.dropout_masks import quicken_dropout
 from train.encoder import SIDE_OF, SIDES, Role
 from train.gradcache import Chunk, chunks_of, replayed_chunks
 from train.graph_memory import settle_kept_tokens
@@ -365,6 +367,8 @@ def prepare(bench: Bench) -> dict[str, Any]:
 def measure(bench: Bench, part: str) -> dict[str, Any]:
     """One side, in this process."""
     prepare_allocator()
+    if part != "peer":  # as `train/run.py` does; sentence-transformers draws dropout's masks as torch does
+        quicken_dropout()
     _ = bench.plan, bench.encoder()
     with _Memory(bench.device) as memory:
         costs, more = WORK[part](bench)
@@ -508,7 +512,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--chunk-tokens", type=int, default=16_384)
     add("--gradcache", choices=["auto", "full", "off"], default="auto")
     add("--graph-gib", type=float)
-    add("--attention", choices=["auto", "padded", "packed"], default="auto")
+    add("--attention", choices=["auto", "padded"], default="auto")
     add("--compile", action="store_true")
     add("--steps", type=int, default=2, help="measured; the fastest counts")
     add("--peer-batches", type=_numbers, default=[16, 32, 64, 128], help="mini_batch_size tried (16,32,64,128)")

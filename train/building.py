@@ -58,11 +58,10 @@ def choose_kernels(encoder: Encoder, recipe: Recipe, journal: Journal) -> None:
 
     if not isinstance(encoder, TransformerEncoder):
         return
-    wants_packing = recipe.attention == "packed" or (recipe.attention == "auto" and encoder.device.type == "cuda")
-    if wants_packing and not recipe.compile and (problem := encoder.pack()):
-        journal.note(f"texts are padded to the longest of their chunk: {problem}")
     if recipe.compile:
         encoder.compile()
+    elif recipe.attention == "auto" and (problem := encoder.pack()):
+        journal.note(f"texts are padded to the longest of their chunk: {problem}")
 
 
 def first_temperature(recipe: Recipe) -> float:

@@ -13,7 +13,7 @@ class Ragged:
     """`ids` of all rows back to back; row i is ``ids[offsets[i]:offsets[i + 1]]``."""
 
     ids: np.ndarray
-    """int64, one-dimensional."""
+    """Integers, one-dimensional, of the type that they are stored in."""
     offsets: np.ndarray
     """int64, one more than rows, from 0 to len(ids), never falling."""
 
@@ -40,9 +40,9 @@ class Ragged:
 
     def take(self, rows: np.ndarray) -> Ragged:
         """The rows at the given places, in the order given."""
-        lengths = self.lengths[rows]
+        starts, stops = self.offsets[rows], self.offsets[rows + 1]
         offsets = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        # Token t of output row r stands in the input at offsets[rows[r]] + t.
-        shift = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
-        return Ragged(self.ids[np.arange(offsets[-1]) + shift].astype(np.int64, copy=False), offsets)
+        np.cumsum(stops - starts, out=offsets[1:])
+        whole = np.asarray(self.ids)  # slices of a memory map itself take five times as long
+        parts = [whole[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+        return Ragged(np.concatenate(parts) if parts else whole[:0], offsets)

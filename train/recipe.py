@@ -124,8 +124,8 @@ class Recipe:
     graphs do not fit in memory."""
     graph_gib: float | None = None
     """Memory for the graphs that auto keeps, in GiB; None: what is free on a GPU, 1 on a CPU."""
-    attention: Literal["auto", "padded", "packed"] = "auto"
-    """packed computes no padding (`train.packed_attention`); auto packs on a GPU; both pad a base that cannot pack."""
+    attention: Literal["auto", "padded"] = "auto"
+    """auto computes no padding (`train.packed_attention`) but for a base that needs it, and where `compile`."""
     compile: bool = False
     """Whether torch.compile makes the encoder's kernels; the first steps then take minutes."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -207,8 +207,6 @@ def _problem_of_numbers(recipe: Recipe) -> str | None:
         value = _at(recipe, name)
         if not 0 <= value < 1:
             return f"the recipe's {name} is {value}; it must be a share, from 0 to below 1"
-    if recipe.compile and recipe.attention == "packed":
-        return "a compiled encoder pads: set compile to false, or attention to padded"
     if recipe.batch < 2:
         return "the recipe's batch is 1, which has no in-batch negatives; it must be 2 or more"
     if any(size <= 0 for size in recipe.matryoshka) or sorted(set(recipe.matryoshka)) != list(recipe.matryoshka):

@@ -36,6 +36,7 @@ from train.building import (
     start_static_weights,
 )
 from train.command_line import CommandParser
+from train.dropout_masks import quicken_dropout
 from train.graph_memory import settle_kept_tokens
 from train.journal import Journal
 from train.loss import Temperature
@@ -117,6 +118,7 @@ def _prepare(
 ) -> tuple[Material, Learner, checkpoint.Origin]:
     """What trains, and from what. The first process makes tokenizer and token caches, the others read them."""
     prepare_allocator()
+    quicken_dropout()
     quiet = args.quiet or not processes.is_first
     if quiet:
         transformers.utils.logging.disable_progress_bar()

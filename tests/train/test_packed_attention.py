@@ -163,5 +163,5 @@ def test_a_run_that_cannot_pack_says_so_and_pads(bloom_base, make_pair_set, tmp_
     arguments = ["--recipe", "small-cpu", "--set", "encoder=base", "--set", f"base={bloom_base}", "--steps", "1"]
     data = ["--data", str(make_pair_set(20)), "--set", "batch=8", "--set", "anchor_length=20", "--device", "cpu"]
     run = str(tmp_path / "run")
-    assert main([*data, *arguments, "--set", "attention=packed", "--output", run]) == 0
+    assert main([*data, *arguments, "--output", run]) == 0
     assert "texts are padded to the longest of their chunk" in capsys.readouterr().err
