@@ -103,6 +103,7 @@ def test_evidence_of_dedupe_is_counted(make_pair_set, audit, tmp_path):
     assert figures["pairs"]["total"] + figures["evidence"]["rows"] == 240
 
 
+@pytest.mark.slow
 def test_another_seed_shows_other_rows(make_pair_set, audit):
     folder = make_pair_set(planted())
     _, one = audit(folder)

@@ -105,6 +105,7 @@ def test_a_merged_set_serves_an_increment_of_dedupe(clean: Path, tmp_path: Path,
     assert {found["kept_set"] for found in evidence(third).values()} == {read_manifest(out).data_id}
 
 
+@pytest.mark.slow
 def test_contents_of_two_mined_sets_stand_once_and_copies_within_one_stay(tmp_path: Path, make_pair_set: MakePairSet):
     rng = random.Random(3)
     texts = [(text(rng), text(rng)) for _ in range(30)]

@@ -3,9 +3,12 @@
 import gc
 from pathlib import Path
 
+import pytest
+
 from pipelines import mine_code
 
 
+@pytest.mark.slow
 def test_what_jobs_leave_does_not_grow(tmp_path: Path):
     (tmp_path / "mill").mkdir()
     (tmp_path / "mill" / "grind.py").write_text("def grind(sack):\n    return sack\n")
