@@ -46,12 +46,14 @@ if [[ $DRY ]]; then
     "$PYTHON" benchmarks/toy_pair_set.py "$PAIRS" || exit 1
   fi
   LIMIT=1800 # a busy CPU takes its time
-  DEVICE=cpu BERT=tiny LLAMA=tiny-decoder BATCH=64 PEER_BATCH=32 MEMORY=32,64 CHUNKS=256,512 PRECISION=float32 STEPS=4 FLOAT=bfloat16
+  DEVICE=cpu BERT=tiny LLAMA=tiny-decoder BATCH=64 PEER_BATCH=32 MEMORY=32,64 CHUNKS=256,512
+  PRECISION=float32 STEPS=4 FLOAT=bfloat16
   LENGTHS=(--anchor-length 24 --positive-length 40)
   SHORT=(--anchor-length 16 --positive-length 24)
 else
   [[ -n $PAIRS ]] || { echo "gpu_suite.sh: give a pair set's folder with --pairs" >&2; exit 2; }
-  DEVICE=cuda BERT=bert-base LLAMA=smollm2 BATCH=16384 PEER_BATCH=4096 MEMORY=1024,2048,4096,8192,16384 CHUNKS=16384,32768,65536
+  DEVICE=cuda BERT=bert-base LLAMA=smollm2 BATCH=16384 PEER_BATCH=4096
+  MEMORY=1024,2048,4096,8192,16384 CHUNKS=16384,32768,65536
   PRECISION=bfloat16 STEPS=40 FLOAT=bfloat16
   LENGTHS=(--anchor-length 510 --positive-length 510)
   SHORT=(--anchor-length 126 --positive-length 126)
