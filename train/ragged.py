@@ -43,6 +43,6 @@ class Ragged:
         starts, stops = self.offsets[rows], self.offsets[rows + 1]
         offsets = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(stops - starts, out=offsets[1:])
-        whole = np.asarray(self.ids)  # slices of a memory map itself take five times as long
+        whole = np.asarray(self.ids)  # slicing a memory map itself takes many times as long
         parts = [whole[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
         return Ragged(np.concatenate(parts) if parts else whole[:0], offsets)
